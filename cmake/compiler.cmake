@@ -1,0 +1,41 @@
+# Flags for everything that we compile: the language, the warnings, the hardening, the sanitizers.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+option(SNAPJAIL_WERROR "Treat warnings as errors (the presets switch this on)" OFF)
+set(SNAPJAIL_SANITIZE "" CACHE STRING "Comma-separated sanitizers, as for -fsanitize=")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# What every target of ours links to, the extension included.
+add_library(snapjail_flags INTERFACE)
+target_include_directories(snapjail_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(snapjail_flags INTERFACE
+  _GLIBCXX_ASSERTIONS SNAPJAIL_VERSION="${PROJECT_VERSION}")
+target_compile_options(snapjail_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wswitch-enum -Wvla
+  $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op>
+  $<$<BOOL:${SNAPJAIL_WERROR}>:-Werror>)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(snapjail_flags INTERFACE
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection)
+  target_link_options(snapjail_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+
+# What everything but the extension links to: PYTHON_BIN has no sanitizer's runtime in it.
+add_library(snapjail_sanitize INTERFACE)
+if(SNAPJAIL_SANITIZE)
+  target_compile_options(snapjail_sanitize INTERFACE
+    -fsanitize=${SNAPJAIL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(snapjail_sanitize INTERFACE -fsanitize=${SNAPJAIL_SANITIZE})
+endif()
