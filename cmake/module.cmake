@@ -1,5 +1,5 @@
-# snapjail_module(NAME [DEPS lower modules] [LIBS libraries]): src/NAME/*.cc becomes a static library,
-# src/NAME/*_test.cc its tests. A module links to nothing but what it declares.
+# snapjail_module(NAME [DEPS lower modules] [LIBS libraries]): src/NAME/*.cc becomes a static
+# library, src/NAME/*_test.cc its tests. A module links to nothing but what it declares.
 function(snapjail_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
