@@ -1,0 +1,124 @@
+"""Fixtures and reporting: one service for the session, others for tests that need their own."""
+
+import os
+import signal
+
+import pytest
+import service as service_module
+from service import BINARY, PYTHON, Service, client_of_url
+
+URL = os.environ.get("SNAPJAIL_URL")
+TEST_SECONDS = 60  # A test that hangs fails; only those marked `seconds` may take longer.
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mode", choices=("warm", "cold"), default="warm", help="how the service starts guests")
+
+
+def pytest_report_header(config):
+    if URL:
+        return f"service: {URL} (SNAPJAIL_URL), not ours to stop"
+    return f"service: {BINARY} --mode={config.getoption('--mode')}, python: {PYTHON}"
+
+
+@pytest.fixture(scope="session")
+def mode(request):
+    return request.config.getoption("--mode")
+
+
+@pytest.fixture(scope="session")
+def service(mode):
+    """The shared service with the contract's defaults."""
+    if URL:
+        yield client_of_url(URL)
+        return
+    running = Service(mode=mode).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def execute(service):
+    return service.execute
+
+
+@pytest.fixture(scope="session")
+def own():
+    """For tests that look at the service's processes or settings: there must be some of ours."""
+    if URL:
+        pytest.skip("SNAPJAIL_URL is set: this test has to start a service of its own")
+
+
+@pytest.fixture(scope="session")
+def impatient(own, mode):
+    """A service with a wall-clock limit of one second, so that an endless script costs one second."""
+    running = Service({"SNAPJAIL_TIME_LIMIT": "1", "SNAPJAIL_CPU_LIMIT": "1"}, mode=mode).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def launch(own, mode):
+    """Makes services that this test alone uses; what it leaves running is ended without a verdict."""
+    started = []
+
+    def make(environment=None, arguments=(), mode=mode):
+        started.append(Service(environment, arguments, mode))
+        return started[-1].launch()
+
+    yield make
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture
+def start(launch):
+    """Like `launch`, and waits until the service is ready."""
+
+    def make(environment=None, arguments=(), **how):
+        running = launch(environment, arguments, **how)
+        running.wait_ready()
+        return running
+
+    return make
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    marker = item.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else TEST_SECONDS
+
+    def fail(_signal, _frame):
+        raise AssertionError(f"the test took longer than {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """Skips beyond SNAPJAIL_SKIPS_ALLOWED fail the run: on a host that can do all, none is right."""
+    allowed = os.environ.get("SNAPJAIL_SKIPS_ALLOWED")
+    if allowed is not None and counts(session.config)["skipped"] > int(allowed):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def counts(config):
+    stats = config.pluginmanager.get_plugin("terminalreporter").stats
+    return {
+        "passed": len(stats.get("passed", [])),
+        "failed": len(stats.get("failed", [])) + len(stats.get("error", [])),
+        "skipped": len(stats.get("skipped", [])),
+    }
+
+
+def pytest_unconfigure(config):
+    """The very last line, alone, for scripts that read it."""
+    if config.pluginmanager.get_plugin("terminalreporter") is None or config.option.collectonly:
+        return
+    for one in list(service_module.Service.owned.values()):
+        one.kill()
+    print(", ".join(f"{number} {word}" for word, number in counts(config).items()))
