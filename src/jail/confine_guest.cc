@@ -1,0 +1,217 @@
+#include "jail/confine_guest.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <string_view>
+
+#include "jail/landlock.h"
+
+namespace snapjail::jail {
+namespace {
+
+constexpr int kCapabilitiesMax = 64;  // The kernel's two 32-bit words; it has 41 today.
+
+// Text on the stack: there is no allocation here, and snprintf may take a lock.
+class ShortText {
+  public:
+    ShortText& operator<<(std::string_view text) {
+        for (char c : text) {
+            if (size_ + 1 < text_.size()) {
+                text_[size_++] = c;
+            }
+        }
+        return *this;
+    }
+    ShortText& operator<<(std::uint64_t number) {
+        std::array<char, 24> digits{};
+        auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        return *this << std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    }
+    const char* c_str() const { return text_.data(); }
+    std::size_t size() const { return size_; }
+
+  private:
+    std::array<char, 128> text_{};
+    std::size_t size_ = 0;
+};
+
+bool write_text(const char* path, std::string_view text) noexcept {
+    int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t written = ::write(fd, text.data(), text.size());
+    int saved_errno = errno;
+    ::close(fd);
+    errno = saved_errno;
+    return written == static_cast<ssize_t>(text.size());
+}
+
+bool mount_tmp(const JailPlan& plan) noexcept {
+    ShortText options;
+    options << "mode=1777,size=" << plan.tmp_bytes_max << ",nr_inodes=" << plan.tmp_inodes_max;
+    return ::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) == 0;
+}
+
+// Over the zygote's own procfs, which stays below and out of reach: nothing here can unmount.
+bool mount_proc(const JailPlan& plan) noexcept {
+    return plan.has_proc == 0 ||
+           ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                   "subset=pid,hidepid=invisible") == 0;
+}
+
+// The jail's root is the one guest uid. Without a procfs nothing can be written to uid_map: the guest
+// then runs as the overflow uid (65534), with as few rights.
+bool map_ids(const JailPlan& plan) noexcept {
+    if (plan.has_proc == 0) {
+        return true;
+    }
+    ShortText map;
+    map << plan.guest_uid << " 0 1";
+    std::string_view text(map.c_str(), map.size());
+    return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/gid_map", text) &&
+           write_text("/proc/self/uid_map", text);
+}
+
+bool set_rlimits(const JailPlan& plan) noexcept {
+    for (std::uint32_t i = 0; i < plan.rlimit_count; ++i) {
+        const RlimitRule& rule = plan.rlimits[i];
+        rlimit value{rule.soft, rule.hard};
+        if (::setrlimit(static_cast<__rlimit_resource_t>(rule.resource), &value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool drop_capabilities() noexcept {
+    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
+        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
+            if (errno != EINVAL) {
+                return false;
+            }
+            break;  // EINVAL: past the last one that this kernel knows.
+        }
+    }
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
+        return false;
+    }
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> none{};
+    return ::syscall(SYS_capset, &header, none.data()) == 0;
+}
+
+// 0 and 2: /dev/null. 1: the output. 3: the job. plan.result_fd: the result. Nothing else.
+bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) noexcept {
+    // First out of the way of the numbers that they are moved to.
+    int lowest = plan.result_fd + 1;
+    int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    int job = ::fcntl(given.job, F_DUPFD_CLOEXEC, lowest);
+    int output = ::fcntl(given.output, F_DUPFD_CLOEXEC, lowest);
+    int result = ::fcntl(given.result, F_DUPFD_CLOEXEC, lowest);
+    if (null < 0 || job < 0 || output < 0 || result < 0) {
+        return false;
+    }
+    null = ::fcntl(null, F_DUPFD_CLOEXEC, lowest);
+    bool ok = null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
+              ::dup2(null, STDERR_FILENO) >= 0 && ::dup2(job, kJobFd) >= 0 &&
+              ::dup2(result, plan.result_fd) >= 0;
+    return ok &&
+           ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
+           ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
+}
+
+int load_seccomp(const SeccompProgram& program) noexcept {
+    // The kernel only reads the instructions; the type lacks the const.
+    sock_fprog filter{static_cast<unsigned short>(program.count),
+                      const_cast<sock_filter*>(program.instructions.data())};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+}
+
+constexpr SetupFailure failure(SetupStep step, int sys_errno) { return {step, sys_errno}; }
+
+}  // namespace
+
+SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept {
+    SetupFailure failed;
+    auto require = [&failed](SetupStep step, bool ok) {
+        if (!ok && !failed.has_failed()) {
+            failed = failure(step, errno);
+        }
+        return ok;
+    };
+    bool ok =
+        require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
+        require(SetupStep::kSession, ::setsid() >= 0) &&
+        require(SetupStep::kNamespaces,
+                ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
+        require(SetupStep::kHostname, ::sethostname("snapjail", 8) == 0) &&
+        require(SetupStep::kTmp, mount_tmp(plan)) &&
+        require(SetupStep::kProc, mount_proc(plan)) &&
+        // Before the id changes: afterwards the file belongs to somebody else. If memory runs out, a
+        // guest goes before the service does.
+        require(SetupStep::kOomScore,
+                plan.has_proc == 0 || write_text("/proc/self/oom_score_adj", "1000")) &&
+        // After the mounts, so that the guest holds no right over its own mount namespace, and before
+        // the rlimits: the kernel counts NPROC per user namespace, against the creator's limit.
+        require(SetupStep::kUserNamespace, ::unshare(CLONE_NEWUSER) == 0) &&
+        require(SetupStep::kIdMap, map_ids(plan)) &&
+        require(SetupStep::kSession, ::chdir("/tmp") == 0) &&
+        // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
+        require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
+        require(SetupStep::kRlimits, set_rlimits(plan)) &&
+        require(SetupStep::kCapabilities, drop_capabilities());
+    // After the mounts: a Landlock domain forbids mount(2).
+    if (ok && plan.landlock_abi > 0) {
+        errno = restrict_guest_by_landlock(plan.landlock_abi);
+        ok = require(SetupStep::kLandlock, errno == 0);
+    }
+    // Changing credentials has cleared it: see prctl(2).
+    ok = ok && require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
+    // Last: it forbids the calls above.
+    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter) == 0);
+    return ok ? verify_guest(plan) : failed;
+}
+
+SetupFailure verify_guest(const JailPlan& plan) noexcept {
+    auto broken = failure(SetupStep::kVerify, EPERM);
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
+        ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) {
+        return broken;
+    }
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> held{};
+    if (::syscall(SYS_capget, &header, held.data()) != 0) {
+        return broken;
+    }
+    for (const auto& word : held) {
+        if ((word.effective | word.permitted | word.inheritable) != 0) {
+            return broken;
+        }
+    }
+    uid_t expected = plan.has_proc != 0 ? plan.guest_uid : 65534;
+    if (::getuid() != expected || ::geteuid() != expected || ::getpid() != 1) {
+        return broken;
+    }
+    // Denied by the second filter; were it not loaded, an unprivileged process could do just this.
+    if (::unshare(CLONE_NEWUSER) != -1 || errno != EPERM) {
+        return broken;
+    }
+    return {};
+}
+
+}  // namespace snapjail::jail

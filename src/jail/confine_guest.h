@@ -1,0 +1,35 @@
+#pragma once
+// confine_guest: locks the calling process, just forked by the zygote, into its jail. The order of the
+// steps is the design; it stands in confine_guest.cc and in ARCHITECTURE.md.
+//
+// For the child side of a fork, in a process with one thread: no allocation, no lock, no log, only
+// system calls. On failure the process must _exit: it is neither free nor confined.
+
+#include "jail/jail_plan.h"
+#include "jail/setup_step.h"
+
+namespace snapjail::jail {
+
+struct SetupFailure {
+    SetupStep step = SetupStep::kNone;
+    int sys_errno = 0;
+    bool has_failed() const { return step != SetupStep::kNone; }
+};
+
+// What the guest keeps: nothing else is open when it runs.
+struct GuestDescriptors {
+    int job = -1;     // Becomes kJobFd: the job is read from it.
+    int output = -1;  // Becomes descriptor 1.
+    int result = -1;  // Becomes plan.result_fd.
+};
+constexpr int kJobFd = 3;
+
+// Wants: CAP_SYS_ADMIN in the current user namespace, which owns the current mount namespace; a fresh
+// pid namespace of which the caller is PID 1; no_new_privs and the zygote's filter already in force.
+SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept;
+
+// Asks the kernel whether the walls stand: no_new_privs, seccomp, capabilities, ids, descriptors.
+// Part of confine_guest; apart for its test.
+SetupFailure verify_guest(const JailPlan& plan) noexcept;
+
+}  // namespace snapjail::jail

@@ -1,0 +1,60 @@
+#pragma once
+// JailPlan: all that a guest's confinement needs, worked out once by the supervisor and handed to the
+// zygote as plain bytes (a memfd). Nothing in it is secret, nothing in it points anywhere: after
+// fork() the child reads it and calls the kernel, and allocates nothing.
+
+#include <linux/filter.h>
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+namespace snapjail::jail {
+
+// An allowlist of 260 calls as a binary tree is about 700 instructions; the kernel's own limit is
+// 4096 for one filter.
+constexpr std::size_t kFilterInstructionsMax = 2048;
+constexpr std::size_t kRlimitsMax = 16;
+constexpr std::size_t kArgvMax = 8;
+constexpr std::size_t kPathBytesMax = 4096;
+
+struct SeccompProgram {
+    std::uint32_t count = 0;
+    std::array<sock_filter, kFilterInstructionsMax> instructions{};
+};
+
+struct RlimitRule {
+    std::int32_t resource = 0;
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+};
+
+enum class GuestStart : std::uint32_t {
+    kWarm,  // The guest goes on in the interpreter that it was forked with.
+    kCold,  // The guest execs a fresh interpreter when its job arrives.
+};
+
+struct JailPlan {
+    static constexpr std::uint32_t kVersion = 1;
+    std::uint32_t version = kVersion;
+    GuestStart start = GuestStart::kWarm;
+    // Loaded once in the zygote, inherited by every guest: which system calls there are at all.
+    SeccompProgram zygote_filter;
+    // Loaded by each guest, last: takes away what only set-up needs, and looks at arguments.
+    SeccompProgram guest_filter;
+    std::uint32_t rlimit_count = 0;
+    std::array<RlimitRule, kRlimitsMax> rlimits{};
+    std::uint64_t tmp_bytes_max = 0;
+    std::uint64_t tmp_inodes_max = 0;
+    // The descriptor on which a guest sends its frames. It is the first number that the guest's own
+    // RLIMIT_NOFILE forbids, so that no script meets it by closing or scanning "all" descriptors.
+    std::int32_t result_fd = 0;
+    std::uint32_t has_proc = 0;      // A procfs can be mounted here: guests get one of their own.
+    std::uint32_t landlock_abi = 0;  // 0: this kernel has none.
+    std::uint32_t guest_uid = 1000;  // As seen from inside.
+    // For GuestStart::kCold: the interpreter and its arguments, each ended by a NUL.
+    std::array<std::array<char, kPathBytesMax>, kArgvMax> cold_argv{};
+};
+static_assert(std::is_trivially_copyable_v<JailPlan>);
+
+}  // namespace snapjail::jail

@@ -1,0 +1,233 @@
+#include "jail/root_tree.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "base/syscall.h"
+
+namespace snapjail::jail {
+namespace {
+
+constexpr int kLinksFollowedMax = 40;                     // As the kernel does: ELOOP past that.
+constexpr std::size_t kToolBytesMax = std::size_t{4} << 20;  // bash is 1.3 MB.
+
+// What subprocess and os.system usually call. Copies: the host's /bin holds far more than that.
+constexpr auto kTools = std::to_array<std::string_view>(
+    {"sh",   "bash", "echo", "cat",  "ls",   "cp",   "mv",    "rm",   "mkdir", "rmdir", "touch",
+     "head", "tail", "wc",   "sort", "uniq", "grep", "sed",   "env",  "pwd",   "sleep", "true",
+     "false", "date", "seq", "tr",   "cut",  "find", "xargs", "test", "uname", "id",    "stat"});
+
+constexpr std::string_view kPasswd =
+    "root:x:0:0:root:/:/usr/sbin/nologin\n"
+    "guest:x:1000:1000:guest:/tmp:/bin/sh\n"
+    "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n";
+constexpr std::string_view kGroup = "root:x:0:\nguest:x:1000:\nnogroup:x:65534:\n";
+
+// Lays host paths into the tree, copying each symbolic link that lies on the way as a link.
+class Planner {
+  public:
+    Result<void> add_host_path(const std::string& path) {
+        std::string pending = path;
+        for (int links = 0; links <= kLinksFollowedMax; ++links) {
+            auto next = TRY(walk(pending));
+            if (next.empty()) {
+                return {};
+            }
+            pending = next;
+        }
+        return Error::from_errno("follow links", ELOOP, path);
+    }
+
+    // What is there stays, except that a mere parent becomes what is asked for.
+    void add(Entry entry) {
+        add_parents(entry.path);
+        auto [at, is_new] = entries_.try_emplace(entry.path, entry);
+        if (!is_new && at->second.kind == EntryKind::kDirectory) {
+            at->second = std::move(entry);
+        }
+    }
+    void add_directory(const std::string& path) {
+        Entry entry;
+        entry.path = path;
+        add(std::move(entry));
+    }
+
+    RootTree finish() && {
+        RootTree tree;
+        std::string covered;  // The last bound directory: what lies below it is there already.
+        // A map orders by bytes, and '/' sorts below every letter but above '-' and '.': so compare
+        // by components, else "a-b" would come between "a" and "a/b".
+        for (auto& [path, entry] : entries_) {
+            if (!covered.empty() && path.starts_with(covered)) {
+                continue;
+            }
+            if (entry.kind == EntryKind::kBind && entry.is_directory) {
+                covered = path + "/";
+            }
+            tree.entries.push_back(std::move(entry));
+        }
+        return tree;
+    }
+
+  private:
+    struct ByComponent {
+        bool operator()(const std::string& a, const std::string& b) const {
+            return std::lexicographical_compare(
+                a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+                    auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c); };
+                    return rank(x) < rank(y);
+                });
+        }
+    };
+
+    // Goes along `path` to its end, which becomes a bind, or to the first link, which becomes a link;
+    // returns the path that remains to be walked, or nothing.
+    Result<std::string> walk(const std::string& path) {
+        std::string done;
+        std::size_t at = 0;
+        while (at < path.size()) {
+            std::size_t end = path.find('/', at);
+            std::string part = path.substr(at, end == std::string::npos ? end : end - at);
+            std::string rest = end == std::string::npos ? "" : path.substr(end);
+            at = end == std::string::npos ? path.size() : end + 1;
+            if (part.empty() || part == ".") {
+                continue;
+            }
+            if (part == "..") {
+                done.erase(done.find_last_of('/') == std::string::npos ? 0 : done.find_last_of('/'));
+                continue;
+            }
+            std::string here = done + "/" + part;
+            struct stat status{};
+            if (::lstat(here.c_str(), &status) != 0) {
+                return Error::from_errno("lstat", errno, here);
+            }
+            if (S_ISLNK(status.st_mode)) {
+                std::string target = TRY(read_link(here));
+                add({.kind = EntryKind::kSymlink, .path = here.substr(1), .content = target});
+                return (target.starts_with('/') ? target : done + "/" + target) + rest;
+            }
+            done = here;
+            if (at >= path.size()) {
+                add({.kind = EntryKind::kBind,
+                     .path = here.substr(1),
+                     .content = here,
+                     .is_directory = S_ISDIR(status.st_mode)});
+            }
+        }
+        return std::string();
+    }
+
+    static Result<std::string> read_link(const std::string& path) {
+        std::array<char, PATH_MAX> target{};
+        ssize_t size = TRY(retry_eintr(
+            "readlink", [&] { return ::readlink(path.c_str(), target.data(), target.size()); }));
+        return std::string(target.data(), static_cast<std::size_t>(size));
+    }
+
+    void add_parents(const std::string& path) {
+        for (std::size_t slash = path.find('/'); slash != std::string::npos;
+             slash = path.find('/', slash + 1)) {
+            std::string parent = path.substr(0, slash);
+            Entry entry;
+            entry.path = parent;
+            entries_.try_emplace(parent, std::move(entry));
+        }
+    }
+
+    std::map<std::string, Entry, ByComponent> entries_;
+};
+
+void add_tools(Planner& planner) {
+    for (std::string_view tool : kTools) {
+        for (std::string_view folder : {"/usr/bin/", "/bin/"}) {
+            auto content = read_file(std::string(folder) + std::string(tool), kToolBytesMax);
+            // What this host lacks, or keeps from us, the guest will not find either.
+            if (content) {
+                planner.add({.kind = EntryKind::kFile,
+                             .path = "usr/bin/" + std::string(tool),
+                             .content = std::move(*content),
+                             .is_executable = true});
+                break;
+            }
+        }
+    }
+}
+
+void add_etc(Planner& planner) {
+    auto add_file = [&](const char* path, std::string_view content) {
+        planner.add({.kind = EntryKind::kFile, .path = path, .content = std::string(content)});
+    };
+    add_file("etc/passwd", kPasswd);
+    add_file("etc/group", kGroup);
+    add_file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+    add_file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+    add_file("etc/hostname", "snapjail\n");
+    auto cache = read_file("/etc/ld.so.cache", kToolBytesMax);
+    if (cache) {
+        add_file("etc/ld.so.cache", *cache);
+    }
+}
+
+void add_devices(Planner& planner) {
+    for (const char* name : {"null", "zero", "full", "random", "urandom"}) {
+        planner.add({.kind = EntryKind::kDevice,
+                     .path = std::string("dev/") + name,
+                     .content = std::string("/dev/") + name});
+    }
+    // POSIX semaphores and shared memory live in the job's own /tmp, under its bound, and go with it.
+    planner.add({.kind = EntryKind::kSymlink, .path = "dev/shm", .content = "/tmp"});
+    planner.add({.kind = EntryKind::kSymlink, .path = "dev/fd", .content = "/proc/self/fd"});
+    planner.add({.kind = EntryKind::kSymlink, .path = "dev/stdin", .content = "/proc/self/fd/0"});
+    planner.add({.kind = EntryKind::kSymlink, .path = "dev/stdout", .content = "/proc/self/fd/1"});
+    planner.add({.kind = EntryKind::kSymlink, .path = "dev/stderr", .content = "/proc/self/fd/2"});
+}
+
+}  // namespace
+
+Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files) {
+    Planner planner;
+    planner.add_directory("tmp");
+    planner.add_directory("proc");
+    // Merged or not, /bin and /lib lead where they lead on the host: programs name both forms.
+    for (const char* folder : {"/bin", "/lib", "/lib64", "/sbin"}) {
+        struct stat status{};
+        if (::lstat(folder, &status) == 0 && S_ISLNK(status.st_mode)) {
+            std::array<char, PATH_MAX> target{};
+            ssize_t size = ::readlink(folder, target.data(), target.size());
+            if (size > 0) {
+                planner.add({.kind = EntryKind::kSymlink,
+                             .path = folder + 1,
+                             .content = std::string(target.data(), static_cast<std::size_t>(size))});
+            }
+        }
+    }
+    for (const std::string& path : interpreter.paths) {
+        if (path == "/tmp" || path.starts_with("/tmp/")) {
+            return Error{ErrorKind::kInvalid, "plan the jail's root", 0,
+                         "the interpreter needs " + path +
+                             ", but /tmp is each job's own in the jail: keep it somewhere else"};
+        }
+        TRY(planner.add_host_path(path));
+    }
+    add_tools(planner);
+    add_etc(planner);
+    add_devices(planner);
+    for (OwnFile& file : own_files) {
+        planner.add({.kind = EntryKind::kFile,
+                     .path = std::move(file.path),
+                     .content = std::move(file.content),
+                     .is_executable = true});
+    }
+    return std::move(planner).finish();
+}
+
+}  // namespace snapjail::jail

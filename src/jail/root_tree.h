@@ -1,0 +1,46 @@
+#pragma once
+// RootTree: the read-only file system that a zygote and its guests see: what the interpreter needs,
+// bound from the host, and a few small files of ours. Planned by the supervisor, which may allocate;
+// built by the zygote's child after fork, which may not.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "jail/interpreter.h"
+#include "jail/setup_step.h"
+
+namespace snapjail::jail {
+
+enum class EntryKind : unsigned char {
+    kDirectory,  // An empty directory: a mount point, or a parent.
+    kBind,       // A directory or file of the host, read-only all the way down.
+    kDevice,     // A device node of the host.
+    kSymlink,
+    kFile,       // A copy, held in `content`.
+};
+
+struct Entry {
+    EntryKind kind = EntryKind::kDirectory;
+    std::string path;     // In the tree, without the leading slash.
+    std::string content;  // kBind, kDevice: the host's path. kSymlink: its target. kFile: the bytes.
+    bool is_directory = true;    // For kBind.
+    bool is_executable = false;  // For kFile.
+    int source_fd = -1;          // Used by the child only: the detached mount.
+};
+
+struct RootTree {
+    std::vector<Entry> entries;  // Parents before children.
+};
+
+struct OwnFile {
+    std::string path;  // Where it stands in the tree: "usr/lib/snapjail/runner.py".
+    std::string content;
+};
+
+// Where our own files stand in the tree.
+constexpr const char* kLibraryFolder = "usr/lib/snapjail";
+
+Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files);
+
+}  // namespace snapjail::jail

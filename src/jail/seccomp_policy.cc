@@ -1,0 +1,230 @@
+#include "jail/seccomp_policy.h"
+
+#include <asm/termbits.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/syscall.h"
+
+namespace snapjail::jail {
+namespace {
+
+struct ContextRelease {
+    void operator()(void* context) const { ::seccomp_release(context); }
+};
+using Context = std::unique_ptr<void, ContextRelease>;
+
+Result<Context> make_context(std::uint32_t default_action) {
+    Context context(::seccomp_init(default_action));
+    if (!context) {
+        return Error::from_errno("seccomp_init", ENOMEM);
+    }
+    // Level 2 is a binary tree: loading a filter costs the kernel microseconds for every instruction
+    // that it walks for each system call number, and a linear list is walked to its end.
+    int rc = ::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (rc == 0) {
+        // Another architecture, or x32: nothing but an exploit does that here.
+        rc = ::seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    }
+    if (rc != 0) {
+        return Error::from_errno("seccomp_attr_set", -rc);
+    }
+    return context;
+}
+
+Result<void> add_rule(const Context& context, std::uint32_t action, std::string_view name) {
+    int number = ::seccomp_syscall_resolve_name(std::string(name).c_str());
+    if (number == __NR_SCMP_ERROR || number < 0) {
+        return {};  // This library or this architecture does not have it: the default answers.
+    }
+    int rc = ::seccomp_rule_add(context.get(), action, number, 0);
+    return rc == 0 ? Result<void>() : Error::from_errno("seccomp_rule_add", -rc, std::string(name));
+}
+
+Result<SeccompProgram> export_program(const Context& context) {
+    // libseccomp 2.5 exports to a descriptor only.
+    UniqueFd file = TRY(make_memfd("seccomp", {}));
+    int rc = ::seccomp_export_bpf(context.get(), file.get());
+    if (rc != 0) {
+        return Error::from_errno("seccomp_export_bpf", -rc);
+    }
+    SeccompProgram program;
+    ssize_t size = TRY(retry_eintr("pread", [&] {
+        return ::pread(file.get(), program.instructions.data(), sizeof(program.instructions), 0);
+    }));
+    program.count = static_cast<std::uint32_t>(static_cast<std::size_t>(size) / sizeof(sock_filter));
+    if (program.count == 0 || program.count >= kFilterInstructionsMax) {
+        return Error{ErrorKind::kSystem, "seccomp_export_bpf", 0, "filter is empty or too long"};
+    }
+    return program;
+}
+
+// Classic BPF, written by hand: libseccomp cannot say "allow this call with one of these arguments,
+// EPERM with any other" under a default that allows.
+class Assembler {
+  public:
+    void load_number() { load(offsetof(seccomp_data, nr)); }
+    // Arguments are compared by their low 32 bits: all that the kernel itself reads of an int.
+    void load_argument(unsigned index) {
+        load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + kLowWordOffset);
+    }
+    void answer(std::uint32_t action) { code_.push_back(BPF_STMT(BPF_RET | BPF_K, action)); }
+    void answer_if_equal(std::uint32_t value, std::uint32_t action) {
+        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+        answer(action);
+    }
+    void answer_if_any_bit(std::uint32_t mask, std::uint32_t action) {
+        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, mask, 0, 1));
+        answer(action);
+    }
+    // `block` runs when the number just loaded is that of `name`; it must end in an answer.
+    template <class Block>
+    void when_call(const char* name, Block block) {
+        int number = ::seccomp_syscall_resolve_name(name);
+        if (number < 0) {
+            return;
+        }
+        std::size_t jump = code_.size();
+        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 0));
+        block();
+        std::size_t length = code_.size() - jump - 1;
+        CHECK(length <= 255);  // A BPF jump has eight bits.
+        code_[jump].jf = static_cast<unsigned char>(length);
+    }
+    Result<SeccompProgram> program() const {
+        if (code_.size() >= kFilterInstructionsMax) {
+            return Error{ErrorKind::kSystem, "assemble seccomp filter", 0, "too long"};
+        }
+        SeccompProgram program;
+        program.count = static_cast<std::uint32_t>(code_.size());
+        std::copy(code_.begin(), code_.end(), program.instructions.begin());
+        return program;
+    }
+
+  private:
+    static constexpr std::size_t kLowWordOffset = __BYTE_ORDER == __LITTLE_ENDIAN ? 0 : 4;
+
+    void load(std::size_t offset) {
+        code_.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
+    }
+
+    std::vector<sock_filter> code_;
+};
+
+constexpr std::uint32_t kAllowed = SECCOMP_RET_ALLOW;
+constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
+
+// CLONE_NEWTIME is 0x80 and lies among clone()'s signal bits: only unshare and clone3 take it.
+constexpr std::uint32_t kCloneForbidden = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                          CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                                          CLONE_NEWNET | CLONE_UNTRACED;
+
+// What CPython, its standard library and the C library ask of a descriptor. TIOCSTI, TIOCLINUX,
+// FS_IOC_*, and all that drivers have, are not among them.
+constexpr auto kIoctlsAllowed = std::to_array<std::uint32_t>(
+    {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC});
+
+// F_NOTIFY and leases would tell one job what another opens: the read-only files are shared.
+// F_SETOWN aims signals; inside the pid namespace only, and still nobody needs it.
+constexpr auto kFcntlsDenied =
+    std::to_array<std::uint32_t>({F_SETLEASE, F_NOTIFY, F_SETSIG, F_SETOWN, F_SETOWN_EX});
+
+constexpr auto kPrctlsAllowed = std::to_array<std::uint32_t>(
+    {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG,
+     PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_KEEPCAPS, PR_GET_SECUREBITS,
+     PR_GET_TIMERSLACK, PR_SET_TIMERSLACK, PR_GET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER,
+     PR_GET_THP_DISABLE, PR_GET_TID_ADDRESS, PR_SET_NO_NEW_PRIVS});
+
+void check_arguments(Assembler& code) {
+    code.when_call("ioctl", [&] {
+        code.load_argument(1);
+        for (std::uint32_t request : kIoctlsAllowed) {
+            code.answer_if_equal(request, kAllowed);
+        }
+        code.answer(SECCOMP_RET_ERRNO | ENOTTY);
+    });
+    code.when_call("fcntl", [&] {
+        code.load_argument(1);
+        for (std::uint32_t command : kFcntlsDenied) {
+            code.answer_if_equal(command, kEperm);
+        }
+        code.answer(kAllowed);
+    });
+    code.when_call("prctl", [&] {
+        code.load_argument(0);
+        for (std::uint32_t option : kPrctlsAllowed) {
+            code.answer_if_equal(option, kAllowed);
+        }
+        code.answer(kEperm);
+    });
+    code.when_call("clone", [&] {
+        code.load_argument(0);
+        code.answer_if_any_bit(kCloneForbidden, kEperm);
+        code.answer(kAllowed);
+    });
+    code.when_call("socketpair", [&] {
+        code.load_argument(0);
+        code.answer_if_equal(AF_UNIX, kAllowed);
+        code.answer(kEperm);
+    });
+}
+
+}  // namespace
+
+Result<SeccompProgram> compile_zygote_filter() {
+    Context context = TRY(make_context(SCMP_ACT_ERRNO(ENOSYS)));
+    for (const SyscallEntry& entry : guest_syscalls()) {
+        TRY(add_rule(context,
+                     entry.rule == SyscallRule::kDeny ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
+                     entry.name));
+    }
+    return export_program(context);
+}
+
+Result<SeccompProgram> compile_guest_filter() {
+    // The architecture needs no second look: the zygote's filter stays in force and kills all others.
+    Assembler code;
+    code.load_number();
+    check_arguments(code);
+    for (const SyscallEntry& entry : guest_syscalls()) {
+        if (entry.rule == SyscallRule::kSetupOnly) {
+            code.when_call(std::string(entry.name).c_str(), [&] { code.answer(kEperm); });
+        }
+    }
+    code.answer(kAllowed);
+    return code.program();
+}
+
+Result<SeccompProgram> compile_front_filter() {
+    // A process that already has all its descriptors but those that it accepts or is sent.
+    static constexpr auto kNames = std::to_array<std::string_view>(
+        {"read", "write", "readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "accept4",
+         "accept", "shutdown", "close", "getsockname", "getpeername", "getsockopt", "setsockopt",
+         "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
+         "timerfd_settime", "timerfd_gettime", "eventfd2", "ioctl", "fcntl", "fstat", "newfstatat",
+         "lseek", "mmap", "munmap", "mremap", "madvise", "brk", "futex", "clock_gettime",
+         "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid",
+         "tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "exit",
+         "exit_group", "restart_syscall", "sched_yield", "getrusage", "membarrier", "rseq",
+         "sysinfo", "sched_getaffinity"});
+    Context context = TRY(make_context(SCMP_ACT_ERRNO(EPERM)));
+    for (std::string_view name : kNames) {
+        TRY(add_rule(context, SCMP_ACT_ALLOW, name));
+    }
+    return export_program(context);
+}
+
+}  // namespace snapjail::jail

@@ -1,0 +1,66 @@
+#pragma once
+// Scheduler: jobs to guests. It keeps a pool of waiting guests filled from the zygote, a bounded queue
+// with a deadline before it, a deadline for each running job, and says what became of each. It knows
+// no HTTP. One thread: all of it runs on the io_context's.
+//
+// Every guest is used once. Whatever ends a job also ends its jail, whole, before the slot is reused.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/unique_fd.h"
+#include "sched/job.h"
+#include "sched/outcome.h"
+
+namespace snapjail::sched {
+
+struct SchedulerLimits {
+    std::uint32_t slots = 8;             // Guests alive at once, waiting or running.
+    std::size_t queue_depth_max = 512;   // Jobs waiting for a guest; the next one is refused.
+    std::chrono::milliseconds queue_time_max{10'000};  // A job that has waited so long is refused.
+    std::chrono::milliseconds wall_time_max{6'000};
+    std::chrono::seconds cpu_time_max{2};
+    std::size_t stdout_bytes_max = std::size_t{1} << 20;
+    std::size_t result_bytes_max = std::size_t{10} << 20;
+};
+
+struct SchedulerStats {
+    std::uint32_t guests_waiting = 0;
+    std::uint32_t guests_running = 0;
+    std::size_t jobs_queued = 0;
+    std::uint64_t jobs_done = 0;
+};
+
+class Scheduler {
+  public:
+    Scheduler(boost::asio::io_context& io, SchedulerLimits limits);
+    ~Scheduler();
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    // Takes the socket to a zygote that is ready; it replaces an earlier one, whose running jobs end as
+    // Failed if that zygote has died, and are left to finish if it lives.
+    void attach(UniqueFd zygote_socket);
+
+    // Runs one job to its outcome. Cancelling it (terminal) ends the jail at once.
+    boost::asio::awaitable<Outcome> run(Job job);
+
+    // A guest waits, and we are not draining.
+    bool is_ready() const;
+
+    // From now on every new job is Overloaded; those queued and running go on.
+    void drain();
+
+    SchedulerStats stats() const;
+
+  private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace snapjail::sched

@@ -1,0 +1,338 @@
+#include "zygote/launcher.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "base/syscall.h"
+#include "jail/build_root.h"
+#include "jail/landlock.h"
+#include "jail/seccomp_policy.h"
+#include "zygote/protocol.h"
+
+namespace snapjail::zygote {
+namespace {
+
+// Debian reserves 65000 to 65533 and gives them to nobody; below 65536, so that containers with a
+// user namespace of their own have it too.
+constexpr uid_t kOutsideId = 65500;
+constexpr std::size_t kOwnFileBytesMax = std::size_t{64} << 20;  // The extension, unstripped.
+
+// All that a guest's environment ever holds. One thread for each numeric library: their threads would
+// not survive the fork.
+constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                        "HOME=/tmp",
+                                        "TMPDIR=/tmp",
+                                        "LANG=C.UTF-8",
+                                        "USER=guest",
+                                        "PYTHONDONTWRITEBYTECODE=1",
+                                        "MPLCONFIGDIR=/tmp",
+                                        "OPENBLAS_NUM_THREADS=1",
+                                        "OMP_NUM_THREADS=1",
+                                        "MKL_NUM_THREADS=1",
+                                        "NUMEXPR_NUM_THREADS=1",
+                                        nullptr};
+
+struct ChildReport {
+    std::uint32_t step = 0;
+    std::int32_t sys_errno = 0;
+};
+// A write of at most PIPE_BUF bytes is atomic, so the parent never reads half a report.
+static_assert(sizeof(ChildReport) <= PIPE_BUF);
+
+// What the child needs, all of it allocated before the fork.
+struct ChildOrders {
+    jail::RootTree* tree;
+    jail::JailPlan* plan;
+    const char* const* argv;
+    int channel;
+    int plan_memfd;
+    int go_pipe;      // One byte arrives when the id maps are written.
+    int report_pipe;  // Ends with exec.
+    bool becomes_root_inside;  // We are root outside: take the mapped id.
+};
+
+[[noreturn]] void report_and_exit(const ChildOrders& orders, jail::SetupFailure failure) noexcept {
+    ChildReport report{static_cast<std::uint32_t>(failure.step), failure.sys_errno};
+    // Nobody to tell if this fails: the parent then sees the exit status.
+    [[maybe_unused]] ssize_t ignored = ::write(orders.report_pipe, &report, sizeof(report));
+    ::_exit(1);
+}
+
+bool take_mapped_ids(const ChildOrders& orders) noexcept {
+    return !orders.becomes_root_inside ||
+           (::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 &&
+            ::setresuid(0, 0, 0) == 0);
+}
+
+bool arrange_descriptors(const ChildOrders& orders, int proc_self) noexcept {
+    // Out of the way first: any of them may have one of the numbers that they shall get.
+    constexpr int kAway = 16;
+    int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int channel = ::fcntl(orders.channel, F_DUPFD_CLOEXEC, kAway);
+    int plan = ::fcntl(orders.plan_memfd, F_DUPFD_CLOEXEC, kAway);
+    int proc = ::fcntl(proc_self, F_DUPFD_CLOEXEC, kAway);
+    int report = ::fcntl(orders.report_pipe, F_DUPFD_CLOEXEC, kAway);
+    return null >= 0 && channel >= 0 && plan >= 0 && proc >= 0 && report >= 0 &&
+           ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
+           ::dup2(channel, kChannelFd) >= 0 && ::dup2(plan, kPlanFd) >= 0 &&
+           ::dup2(proc, kProcSelfFd) >= 0 &&
+           // Everything else goes with the exec, the report pipe last of all.
+           ::syscall(SYS_close_range, kProcSelfFd + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) == 0;
+}
+
+void reset_signals() noexcept {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int signal : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+        ::signal(signal, SIG_DFL);
+    }
+}
+
+[[noreturn]] void become_zygote(const ChildOrders& orders) noexcept {
+    auto require = [&](jail::SetupStep step, bool ok) {
+        if (!ok) {
+            report_and_exit(orders, {step, errno});
+        }
+    };
+    using enum jail::SetupStep;
+    reset_signals();
+    char go = 0;
+    require(kIdMap, ::read(orders.go_pipe, &go, 1) == 1);
+    int proc_self = ::open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    require(kOpenTree, proc_self >= 0);
+    if (auto failure = jail::open_sources(*orders.tree); failure.has_failed()) {
+        report_and_exit(orders, failure);
+    }
+    // Between the two: the sources are opened as the user who started us, the tree is built as the
+    // user who owns it. An id that is not mapped could create nothing in it.
+    require(kCredentials, take_mapped_ids(orders));
+    bool has_proc = false;
+    if (auto failure = jail::build_root(*orders.tree, has_proc); failure.has_failed()) {
+        report_and_exit(orders, failure);
+    }
+    std::uint32_t has_proc_word = has_proc ? 1 : 0;
+    require(kProc, ::pwrite(orders.plan_memfd, &has_proc_word, sizeof(has_proc_word),
+                            offsetof(jail::JailPlan, has_proc)) == sizeof(has_proc_word));
+    require(kSession, ::setsid() >= 0);
+    require(kDescriptors, arrange_descriptors(orders, proc_self));
+    // After the change of ids, which clears it. A supervisor that died before this line is noticed by
+    // the end of the channel.
+    require(kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
+    require(kSeccomp, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    ::execve(orders.argv[0], const_cast<char* const*>(orders.argv),
+             const_cast<char* const*>(kEnvironment));
+    require(kExec, false);
+    ::_exit(1);
+}
+
+// Inside, the zygote is root of its namespaces; outside, it is nobody of note, or the one who started
+// us. Written by the parent: with our privilege where that is needed.
+Result<void> write_id_maps(pid_t child, const ZygoteSpec& spec) {
+    std::string folder = "/proc/" + std::to_string(child);
+    uid_t uid = spec.outside_id.value_or(::geteuid());
+    gid_t gid = spec.outside_id.value_or(::getegid());
+    if (!spec.outside_id) {
+        TRY(write_file(folder + "/setgroups", "deny"));
+    }
+    TRY(write_file(folder + "/uid_map", "0 " + std::to_string(uid) + " 1"));
+    TRY(write_file(folder + "/gid_map", "0 " + std::to_string(gid) + " 1"));
+    return {};
+}
+
+Error child_failed(const ChildReport& report) {
+    auto step = static_cast<jail::SetupStep>(report.step);
+    return Error::from_errno(jail::to_string(step), report.sys_errno, "while starting a zygote");
+}
+
+Result<void> await_exec(const UniqueFd& report_pipe) {
+    ChildReport report;
+    ssize_t size = TRY(retry_eintr(
+        "read", [&] { return ::read(report_pipe.get(), &report, sizeof(report)); }));
+    if (size == 0) {
+        return {};  // End of file: exec has closed the other end.
+    }
+    return child_failed(report);
+}
+
+void add_rlimit(jail::JailPlan& plan, int resource, std::uint64_t value) {
+    CHECK(plan.rlimit_count < plan.rlimits.size());
+    rlimit current{};
+    ::getrlimit(static_cast<__rlimit_resource_t>(resource), &current);
+    // A hard limit can only go down, unless one is root; ours is then the stricter one.
+    std::uint64_t bounded = std::min<std::uint64_t>(value, current.rlim_max);
+    plan.rlimits[plan.rlimit_count++] = {resource, bounded, bounded};
+}
+
+Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
+    const jail::Limits& limits = settings.limits;
+    jail::JailPlan plan;
+    plan.start = settings.start;
+    plan.zygote_filter = TRY(jail::compile_zygote_filter());
+    plan.guest_filter = TRY(jail::compile_guest_filter());
+    plan.tmp_bytes_max = limits.tmp_bytes_max;
+    plan.tmp_inodes_max = limits.tmp_inodes_max;
+    plan.landlock_abi = jail::landlock_abi();
+    plan.result_fd = static_cast<std::int32_t>(limits.open_files_max);
+    add_rlimit(plan, RLIMIT_AS, limits.memory_bytes_max);
+    // Soft and hard alike: a guest is PID 1, for which SIGXCPU's default is to do nothing.
+    add_rlimit(plan, RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu_time_max.count()));
+    add_rlimit(plan, RLIMIT_FSIZE, limits.file_bytes_max);
+    add_rlimit(plan, RLIMIT_NPROC, limits.processes_max);
+    add_rlimit(plan, RLIMIT_NOFILE, limits.open_files_max);
+    add_rlimit(plan, RLIMIT_STACK, limits.stack_bytes_max);
+    add_rlimit(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
+    for (int resource : {RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
+        add_rlimit(plan, resource, 0);
+    }
+    return plan;
+}
+
+Result<jail::OwnFile> own_file(const std::string& host_path, const std::string& name) {
+    return jail::OwnFile{std::string(jail::kLibraryFolder) + "/" + name,
+                         TRY(read_file(host_path, kOwnFileBytesMax))};
+}
+
+Result<std::vector<jail::OwnFile>> own_files(const ZygoteSettings& settings) {
+    std::vector<jail::OwnFile> files;
+    for (const char* name : {"_snapjail.abi3.so", "zygote.py", "runner.py", "warmup.py"}) {
+        files.push_back(TRY(own_file(settings.library_folder + "/" + name, name)));
+    }
+    // Beside our own, which stays in use where WRAPPER_PATH is not set.
+    files.push_back(TRY(own_file(settings.library_folder + "/wrapper.py", "wrapper.py")));
+    if (!settings.wrapper_path.empty()) {
+        files.push_back(TRY(own_file(settings.wrapper_path, "custom_wrapper.py")));
+    }
+    return files;
+}
+
+std::string comma_separated(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        text += text.empty() ? word : "," + word;
+    }
+    return text;
+}
+
+std::vector<std::string> interpreter_argv(const std::string& program, const std::string& script) {
+    // Isolated: no PYTHON* variables, no user's site folder. UTF-8 whatever the locale.
+    return {program, "-I", "-B", "-X", "utf8",
+            std::string("/") + jail::kLibraryFolder + "/" + script};
+}
+
+Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
+    auto argv = interpreter_argv(program, "runner.py");
+    CHECK(argv.size() < plan.cold_argv.size());
+    for (std::size_t i = 0; i < argv.size(); ++i) {
+        if (argv[i].size() >= jail::kPathBytesMax) {
+            return Error{ErrorKind::kInvalid, "PYTHON_BIN", 0, "the path is too long"};
+        }
+        std::memcpy(plan.cold_argv[i].data(), argv[i].c_str(), argv[i].size() + 1);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
+    ZygoteSpec spec;
+    spec.interpreter =
+        TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder));
+    spec.tree = TRY(jail::plan_root_tree(spec.interpreter, TRY(own_files(settings))));
+    spec.plan = TRY(make_plan(settings));
+    TRY(set_cold_argv(spec.plan, spec.interpreter.program));
+    spec.argv = interpreter_argv(spec.interpreter.program, "zygote.py");
+    spec.argv.push_back(comma_separated(settings.preload));
+    if (::geteuid() == 0) {
+        spec.outside_id = kOutsideId;
+    }
+    return spec;
+}
+
+Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
+    SocketPair channel = TRY(make_seqpacket_pair());
+    Pipe go = TRY(make_pipe());
+    Pipe report = TRY(make_pipe());
+    UniqueFd plan_memfd = TRY(make_memfd("jail-plan", std::as_bytes(std::span(&spec.plan, 1))));
+    std::vector<const char*> argv;
+    for (const std::string& argument : spec.argv) {
+        argv.push_back(argument.c_str());
+    }
+    argv.push_back(nullptr);
+    ChildOrders orders{&spec.tree,          &spec.plan,
+                       argv.data(),         channel.second.get(),
+                       plan_memfd.get(),    go.read_end.get(),
+                       report.write_end.get(), spec.outside_id.has_value()};
+
+    // Not glibc's fork(): it takes no flags. One thread, and the child allocates nothing.
+    constexpr unsigned long kFlags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
+    pid_t child = static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, nullptr, nullptr, 0));
+    if (child < 0) {
+        return Error::from_errno("make namespaces for a zygote", errno);
+    }
+    if (child == 0) {
+        // Else the pipe to ourselves would never end.
+        ::close(go.write_end.get());
+        become_zygote(orders);
+    }
+    auto pidfd = open_pidfd(child);
+    // Owns the child from here on, on every path.
+    ZygoteProcess zygote(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
+    channel.second.reset();
+    report.write_end.reset();
+    TRY(write_id_maps(child, spec));
+    TRY(retry_eintr("write", [&] { return ::write(go.write_end.get(), "g", 1); }));
+    TRY(await_exec(report.read_end));
+    if (!zygote.pidfd().is_open()) {
+        return Error::from_errno("pidfd_open", EMFILE);
+    }
+    return zygote;
+}
+
+Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket) {
+    AttachMessage message;
+    int fd = front_socket.get();
+    return send_with_fds(zygote.channel(), std::as_bytes(std::span(&message, 1)),
+                         std::span(&fd, 1));
+}
+
+ZygoteProcess& ZygoteProcess::operator=(ZygoteProcess&& other) noexcept {
+    if (this != &other) {
+        end();
+        pid_ = std::exchange(other.pid_, -1);
+        pidfd_ = std::move(other.pidfd_);
+        channel_ = std::move(other.channel_);
+    }
+    return *this;
+}
+
+ZygoteProcess::~ZygoteProcess() { end(); }
+
+void ZygoteProcess::end() {
+    if (pid_ <= 0) {
+        return;
+    }
+    // PID 1 of its namespace: the kernel ends all guests with it. Not reaped yet, so the number is ours.
+    ::kill(pid_, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+}
+
+}  // namespace snapjail::zygote

@@ -1,0 +1,71 @@
+#pragma once
+// launch_zygote: starts PYTHON_BIN as a zygote in namespaces and a read-only root of its own. For the
+// supervisor, which has one thread.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "jail/interpreter.h"
+#include "jail/jail_plan.h"
+#include "jail/limits.h"
+#include "jail/root_tree.h"
+
+namespace snapjail::zygote {
+
+struct ZygoteSettings {
+    std::string python_bin;
+    std::string wrapper_path;    // Empty: our own wrapper.py.
+    std::string library_folder;  // Where the extension and our Python files stand on the host.
+    std::vector<std::string> preload;  // Modules that a warm zygote imports, if it can.
+    jail::GuestStart start = jail::GuestStart::kWarm;
+    jail::Limits limits;
+};
+
+// All that a launch needs, worked out once; a zygote can be launched from it again and again.
+struct ZygoteSpec {
+    jail::Interpreter interpreter;
+    jail::RootTree tree;
+    jail::JailPlan plan;
+    std::vector<std::string> argv;
+    // When we are root: who the zygote and its guests are outside. Nobody owns a file under this id.
+    std::optional<uid_t> outside_id;
+};
+Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings);
+
+// Owns the process: it is killed, with all its guests, and reaped when this ends.
+class ZygoteProcess {
+  public:
+    ZygoteProcess(pid_t pid, UniqueFd pidfd, UniqueFd channel)
+        : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::move(channel)) {}
+    ZygoteProcess(ZygoteProcess&& other) noexcept
+        : pid_(std::exchange(other.pid_, -1)),
+          pidfd_(std::move(other.pidfd_)),
+          channel_(std::move(other.channel_)) {}
+    ZygoteProcess& operator=(ZygoteProcess&& other) noexcept;
+    ~ZygoteProcess();
+
+    pid_t pid() const { return pid_; }
+    const UniqueFd& pidfd() const { return pidfd_; }      // Readable when it has ended.
+    const UniqueFd& channel() const { return channel_; }  // ReadyMessage comes, AttachMessage goes.
+
+  private:
+    void end();
+
+    pid_t pid_ = -1;
+    UniqueFd pidfd_;
+    UniqueFd channel_;
+};
+
+// Returns once the interpreter has been exec'ed; its imports are still to come. On error nothing is
+// left behind. The error names the step that failed.
+Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec);
+
+// Hands the zygote a socket to a front.
+Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket);
+
+}  // namespace snapjail::zygote

@@ -1,0 +1,82 @@
+#pragma once
+// The wire protocol between supervisor, front, zygote and guest: plain structures and frames, with a
+// version. Supervisor, front and zygote trust each other's layout: they are one build. A guest is
+// trusted in nothing: what comes from it is a Frame, checked by sched/guest_channel.
+
+#include <cstdint>
+#include <type_traits>
+
+namespace snapjail::zygote {
+
+constexpr std::uint32_t kProtocolVersion = 1;
+
+// Descriptors that a zygote finds open when it is exec'ed, besides 0, 1 and 2.
+constexpr int kChannelFd = 3;   // SEQPACKET to the supervisor.
+constexpr int kPlanFd = 4;      // A memfd that holds one jail::JailPlan.
+constexpr int kProcSelfFd = 5;  // The folder /proc/<its own pid> of the host's procfs.
+
+// Supervisor -> zygote: only this one message, with the socket to the front as its one descriptor. A
+// zygote that had a front before ends that one's guests first.
+struct AttachMessage {
+    std::uint32_t version = kProtocolVersion;
+};
+
+// Zygote -> supervisor: imports are done, guests can be forked.
+struct ReadyMessage {
+    std::uint32_t version = kProtocolVersion;
+};
+
+// Front -> zygote.
+enum class CommandKind : std::uint32_t { kSpawn = 1, kKill = 2 };
+struct Command {
+    CommandKind kind = CommandKind::kSpawn;
+    std::uint32_t slot = 0;  // kSpawn: whose network namespace to use.
+    std::uint64_t guest_id = 0;
+};
+
+// Zygote -> front. kSpawned carries three descriptors: the job's write end, the output's and the
+// result's read end, in this order.
+enum class EventKind : std::uint32_t { kSpawned = 1, kSpawnFailed = 2, kGone = 3 };
+struct Event {
+    EventKind kind = EventKind::kSpawned;
+    std::uint32_t step = 0;  // kSpawnFailed: a jail::SetupStep.
+    std::uint64_t guest_id = 0;
+    std::int32_t sys_errno = 0;    // kSpawnFailed.
+    std::int32_t wait_status = 0;  // kGone: as from wait4(2).
+    std::uint64_t cpu_time_us = 0;  // kGone: user and system time, children waited for included.
+};
+static_assert(std::is_trivially_copyable_v<Command> && std::is_trivially_copyable_v<Event>);
+
+constexpr std::uint32_t kSlotsMax = 4096;  // One network namespace and one descriptor for each.
+
+// Front -> guest, on the job pipe: this header, then the script's bytes, then end of file.
+struct JobHeader {
+    std::uint32_t version = kProtocolVersion;
+    std::uint32_t script_bytes = 0;
+};
+constexpr std::uint32_t kScriptBytesMax = 64u << 20;  // Above any SCRIPT_BYTES_MAX that is allowed.
+
+// Guest -> front, on the result pipe. One kReady when it waits, then at most one other, then nothing.
+enum class FrameKind : std::uint32_t {
+    kReady = 0x52454459,        // No payload.
+    kSetupFailed = 0x4641494c,  // SetupFailedPayload.
+    kResult = 0x52534c54,       // The JSON text of main()'s value.
+    kFault = 0x464c5421,        // FaultHeader, then message_bytes and the traceback's.
+};
+struct FrameHeader {
+    FrameKind kind = FrameKind::kReady;
+    std::uint32_t payload_bytes = 0;
+};
+struct SetupFailedPayload {
+    std::uint32_t step = 0;
+    std::int32_t sys_errno = 0;
+};
+struct FaultHeader {
+    std::uint32_t kind = 0;  // A sched::FaultKind.
+    std::uint32_t message_bytes = 0;
+};
+// The runner cuts at these; the front refuses what is longer.
+constexpr std::uint32_t kMessageBytesMax = 16 * 1024;
+constexpr std::uint32_t kTracebackBytesMax = 64 * 1024;
+
+}  // namespace snapjail::zygote
