@@ -34,7 +34,8 @@ COLUMNS = (r"(\.(cc|h|py|sh|cmake)|CMakeLists\.txt)$|^(serve|check|tools/[^.]+|\
 FILES_PER_FOLDER = ("src/", 25)  # Tests, which stand beside the code, are not counted.
 
 # What runs between fork and exec, or in the guest's process, owns descriptors as plain numbers.
-RAW_DESCRIPTORS = r"^src/(base/(unique_fd|syscall)\.cc|jail/(confine_guest|landlock)|zygote/extension/)"
+RAW_DESCRIPTORS = (r"^src/(base/(unique_fd|syscall)\.cc|jail/(confine_guest|landlock)\.cc"
+                   r"|zygote/extension/)")
 CXX = r"^src/.*\.(cc|h)$"
 CXX_TEST = r"_test\.cc$"
 EVERYTHING = r""

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Runs all checks as steps, stops at none, and sums every test in the last line.
+
+./check calls it, after it has installed what the steps need. A step is a row of STEPS. A step that
+writes JUnit XML counts as many tests as that names, any other counts as one.
+"""
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "check"  # Logs and JUnit files of the last run.
+SECONDS_MAX = 1800  # A step that takes longer hangs: the slowest takes a third.
+REASONS_SHOWN_MAX = 40
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    command: list
+    needs: str = ""  # A step that must have passed.
+    is_quick: bool = False  # Runs with --quick too.
+    has_junit: bool = False  # Writes `{junit}`, named in its command.
+    environment: dict = field(default_factory=dict)
+
+
+def sources(*suffixes):
+    return sorted(str(p.relative_to(ROOT)) for s in suffixes for p in (ROOT / "src").rglob("*" + s))
+
+
+def shell_scripts():
+    names = ["serve", "check", ".ci/run", *(f"tools/{p.name}" for p in (ROOT / "tools").iterdir())]
+    names += [str(p.relative_to(ROOT)) for p in ROOT.glob("deploy/**/*.sh")]
+    files = [ROOT / name for name in names if (ROOT / name).is_file()]
+    return [str(p) for p in files if p.read_bytes().startswith(b"#!/usr/bin/env bash")]
+
+
+def without_address_randomization():
+    """A prefix for what has sanitizers: past 28 random bits their shadow memory has no place."""
+    bits = Path("/proc/sys/vm/mmap_rnd_bits")
+    prefix = ["setarch", os.uname().machine, "--addr-no-randomize"]
+    try:
+        is_needed = int(bits.read_text()) > 28
+        # A container may forbid it.
+        is_allowed = is_needed and subprocess.run(prefix + ["true"], check=False).returncode == 0
+    except (OSError, ValueError):
+        return []
+    return prefix if is_allowed else []
+
+
+def build(preset, **how):
+    return Step(f"build {preset}", ["tools/build-preset", preset], **how)
+
+
+def unit(preset, **how):
+    # tidy is a step of its own; the jail's tests fork a lot, so no more at once than processors.
+    return Step(f"unit {preset}",
+                ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "-E", "^tidy$",
+                 "-j", str(len(os.sched_getaffinity(0))), "--output-junit", "{junit}"],
+                needs=f"build {preset}", has_junit=True, **how)
+
+
+def pytest(name, folder, *flags, preset="release", **how):
+    environment = {"SNAPJAIL_BIN": str(ROOT / "build" / preset / "snapjail"),
+                   "PYTHON_BIN": str(ROOT / ".venv/bin/python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return Step(name,
+                [".venv-check/bin/python", "-m", "pytest", folder, "-q", "--junit-xml={junit}"]
+                + list(flags),
+                needs=f"build {preset}", has_junit=True, environment=environment, **how)
+
+
+def steps(is_quick):
+    """All steps in order: what fails fastest comes first."""
+    plain = without_address_randomization()
+    speed = ["-m", "not slow"] if is_quick else []
+    rows = [
+        Step("formatting", ["clang-format-14", "--dry-run", "-Werror", *sources(".h", ".cc")],
+             is_quick=True),
+        Step("tidy", ["tools/tidy.py"], is_quick=True),
+        Step("shell scripts", ["shellcheck", *shell_scripts()], is_quick=True),
+        build("release", is_quick=True),
+        unit("release", is_quick=True),
+        pytest("contract", "tests/contract", *speed, is_quick=True),
+        pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
+        pytest("escape", "tests/escape", *speed, is_quick=True),
+    ]
+    for preset in ("asan", "tsan"):
+        rows += [build(preset), unit(preset),
+                 pytest(f"contract {preset}", "tests/contract", "-m", "not slow", preset=preset)]
+    rows += [build("clang"),
+             Step("clang-tidy", ["tools/clang_tidy.py", "build/clang"], needs="build clang")]
+    return [Step(**{**vars(s), "command": plain + s.command}) if re.search("[at]san", s.name) else s
+            for s in rows]
+
+
+def slug(step):
+    return step.name.replace(" ", "-")
+
+
+def run(step):
+    """Runs a step, shows and keeps what it prints; its exit status, or None if it took too long."""
+    command = [part.replace("{junit}", str(OUT / f"{slug(step)}.xml")) for part in step.command]
+    # The bound on skips is for the sum, at the end.
+    environment = {k: v for k, v in os.environ.items() if k != "SNAPJAIL_SKIPS_ALLOWED"}
+    tee = subprocess.Popen(["tee", OUT / f"{slug(step)}.log"], stdin=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment | step.environment,
+                               stdin=subprocess.DEVNULL, stdout=tee.stdin, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    tee.stdin.close()
+    try:
+        return process.wait(SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        # Also what a step has left behind in its session: it would hold `tee` open.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        tee.wait()
+
+
+def skip_reason(case, skipped):
+    """pytest says it in the element; ctest only repeats what GoogleTest printed."""
+    printed = re.search(r"Skipped\n(.*)", case.findtext("system-out") or "")
+    return printed[1].strip() if printed else skipped.get("message") or "no reason given"
+
+
+def count_junit(path):
+    """(Counter, names that failed, reasons of skips) of one JUnit file."""
+    counts, failed, skips = Counter(), [], []
+    for case in ElementTree.parse(path).iter("testcase"):
+        # ctest writes the name into both.
+        name = ".".join(dict.fromkeys(filter(None, (case.get("classname"), case.get("name")))))
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts["failed"] += 1
+            failed.append(name)
+        elif skipped is not None or case.get("status") in ("notrun", "disabled"):
+            counts["skipped"] += 1
+            skips.append(f"{name}: {skip_reason(case, {} if skipped is None else skipped)}")
+        else:
+            counts["passed"] += 1
+    return counts, failed, skips
+
+
+def outcome_of(step, status):
+    """(Counter, failures, skips) of a step that ran and ended with `status`."""
+    if status is None:
+        return Counter(failed=1), [f"{step.name}: not done within {SECONDS_MAX} s"], []
+    junit = OUT / f"{slug(step)}.xml"
+    if not step.has_junit:
+        failures = [f"{step.name}: exit status {status}"] if status else []
+        return Counter(failed=1) if status else Counter(passed=1), failures, []
+    try:
+        counts, failed, skips = count_junit(junit)
+    except (OSError, ElementTree.ParseError):
+        return Counter(failed=1), [f"{step.name}: exit status {status}, no results"], []
+    failures = [f"{step.name}: {name}" for name in failed]
+    if (status and not failed) or not counts:
+        counts["failed"] += 1
+        failures.append(f"{step.name}: exit status {status} after {sum(counts.values()) - 1} tests")
+    return counts, failures, [f"{step.name}: {reason}" for reason in skips]
+
+
+def show(counts):
+    return ", ".join(f"{counts[word]} {word}" for word in ("passed", "failed", "skipped"))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./check", description="Runs all checks of the project.")
+    parser.add_argument("--quick", action="store_true",
+                        help="leave out sanitizers, clang, clang-tidy, cold mode and slow tests")
+    parser.add_argument("--only", metavar="REGEX", default="", help="only steps whose name matches")
+    arguments = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    for old in OUT.iterdir():
+        old.unlink()
+
+    # So that run() ends the step under way, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    total, failures, skips, passed, summary = Counter(), [], [], set(), []
+    start = time.monotonic()
+    for step in steps(arguments.quick):
+        if not re.search(arguments.only, step.name):
+            passed.add(step.name)  # What it makes is taken as it is.
+            continue
+        began = time.monotonic()
+        if arguments.quick and not step.is_quick:
+            counts, failed, skipped = Counter(skipped=1), [], [f"{step.name}: left out by --quick"]
+        elif step.needs and step.needs not in passed:
+            reason = f"{step.name}: '{step.needs}' failed"
+            counts, failed, skipped = Counter(skipped=1), [], [reason]
+        else:
+            print(f"\n== {step.name}", flush=True)
+            counts, failed, skipped = outcome_of(step, run(step))
+        summary.append(f"{step.name:16} {time.monotonic() - began:7.1f} s  {show(counts)}")
+        print(f"== {summary[-1]}", flush=True)
+        if not counts["failed"] and not (step.needs and step.needs not in passed):
+            passed.add(step.name)
+        total += counts
+        failures += failed
+        skips += skipped
+
+    allowed = os.environ.get("SNAPJAIL_SKIPS_ALLOWED")
+    if allowed is not None and total["skipped"] > int(allowed):
+        failures.append(f"{total['skipped']} skips, SNAPJAIL_SKIPS_ALLOWED={allowed}")
+        total["failed"] += 1
+    print(f"\n== summary, {(time.monotonic() - start) / 60:.1f} min; logs are in build/check/")
+    print("\n".join(summary))
+    for title, lines in (("skipped", skips), ("failed", failures)):
+        print("".join(f"{title}  {line}\n" for line in lines[:REASONS_SHOWN_MAX]), end="")
+        if len(lines) > REASONS_SHOWN_MAX:
+            print(f"{title}  and {len(lines) - REASONS_SHOWN_MAX} more")
+    print(show(total))
+    return 1 if total["failed"] or not total["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
