@@ -1,12 +1,11 @@
 #pragma once
 // A request and a response as our routes see them: plain values, no Beast type, no connection.
 
+#include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/awaitable.hpp>
 
 namespace snapjail::http {
 

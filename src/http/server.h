@@ -1,41 +1,38 @@
 #pragma once
-// HttpServer: bytes to requests and back, by Boost.Beast with coroutines on one thread. HTTP/1.0 and
-// 1.1, keep-alive, pipelining, chunked bodies, Expect: 100-continue, HEAD. Every bound is in
+// HttpServer: bytes to requests and back, by Boost.Beast with coroutines on one thread. HTTP/1.0
+// and 1.1, keep-alive, pipelining, chunked bodies, Expect: 100-continue, HEAD. Every bound is in
 // ServerLimits. It knows no routes and no jobs: that is the Handler's business.
+//
+// While a handler runs the connection is watched. A client that closes, or that only shuts down its
+// sending side, has hung up: its handler is cancelled and the connection is dropped, even if
+// further requests had arrived before the close. All functions are for the thread that runs `io`.
 
-#include <chrono>
+#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <memory>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include "base/unique_fd.h"
 #include "http/message.h"
+#include "http/server_limits.h"
 
 namespace snapjail::http {
 
-struct ServerLimits {
-    std::size_t header_bytes_max = 16 * 1024;     // What browsers and proxies send fits many times.
-    std::size_t body_bytes_max = 1536 * 1024;     // Set by the caller from the script's limit.
-    std::size_t connections_max = 4096;           // Past that: 503 and close.
-    std::chrono::milliseconds header_time_max{10'000};  // From the first byte to the last header.
-    std::chrono::milliseconds body_time_max{30'000};
-    std::chrono::milliseconds idle_time_max{75'000};    // Between two requests of one connection.
-    std::chrono::milliseconds write_time_max{30'000};   // A client that does not read its answer.
-};
-
 class HttpServer {
   public:
-    // Takes a listening TCP socket that is already bound. Serves nothing until start().
+    // Takes a listening stream socket that is already bound. Serves nothing until start().
     HttpServer(boost::asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,
                ErrorBody error_body);
+    // Drops every connection; handlers under way are cancelled once `io` runs again. To be
+    // destroyed before `io`.
     ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
 
     void start();
-    // Stops accepting, closes idle connections; those with a request under way get their answer with
-    // Connection: close. May be called twice.
+    // Stops accepting, closes idle connections; those with a request under way get their answer
+    // with Connection: close. May be called twice.
     void drain();
+    // Open connections, those that are being refused included: 0 after drain() means all is said.
     std::size_t connection_count() const;
 
   private:
