@@ -12,7 +12,9 @@ TEST_SECONDS = 60  # A test that hangs fails; only those marked `seconds` may ta
 
 
 def pytest_addoption(parser):
-    parser.addoption("--mode", choices=("warm", "cold"), default="warm", help="how the service starts guests")
+    parser.addoption(
+        "--mode", choices=("warm", "cold"), default="warm", help="how the service starts guests"
+    )
 
 
 def pytest_report_header(config):

@@ -157,7 +157,9 @@ def check_stdout(value):
 def check_execute_answer(status, headers, raw):
     value = check_every_answer(status, headers, raw)
     if status == 200:
-        assert {"result", "stdout"} <= set(value) <= {"result", "stdout", "stdout_truncated"}, sorted(value)
+        assert (
+            {"result", "stdout"} <= set(value) <= {"result", "stdout", "stdout_truncated"}
+        ), sorted(value)
         check_stdout(value)
     else:
         assert "error_type" in value, value
@@ -285,8 +287,12 @@ class Service(Client):
         return self
 
     def wait_ready(self, seconds=READY_SECONDS):
-        processes.wait_until(lambda: self.is_ready() or self.process.poll() is not None, seconds, 0.05)
-        assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log_end()}"
+        processes.wait_until(
+            lambda: self.is_ready() or self.process.poll() is not None, seconds, 0.05
+        )
+        assert (
+            self.process.poll() is None
+        ), f"it ended with {self.process.returncode}:\n{self.log_end()}"
         assert self.is_ready(), f"not ready within {seconds} s:\n{self.log_end()}"
 
     def log_text(self):
@@ -338,14 +344,18 @@ class Service(Client):
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError(f"alive {STOP_SECONDS} s after SIGTERM:\n{self.log_end()}") from None
+                raise AssertionError(
+                    f"alive {STOP_SECONDS} s after SIGTERM:\n{self.log_end()}"
+                ) from None
             left = self.wait_gone(identities, 1)
             del Service.owned[self.pid]
             assert not left, f"left behind: {left}"
         else:
             Service.owned.pop(self.pid, None)
             raise AssertionError(f"it had ended with {self.process.returncode}:\n{self.log_end()}")
-        assert self.process.returncode == 0, f"ended with {self.process.returncode}:\n{self.log_end()}"
+        assert (
+            self.process.returncode == 0
+        ), f"ended with {self.process.returncode}:\n{self.log_end()}"
         self.log.unlink()
 
     def kill(self):

@@ -26,7 +26,10 @@ def test_the_line_is_the_scripts_own_deepest(execute):
 
 
 def test_an_exception_at_import_is_told_with_its_line(execute):
-    assert execute("\n\n1 / 0\ndef main(): pass\n").error == "ZeroDivisionError: division by zero (line 3)"
+    assert (
+        execute("\n\n1 / 0\ndef main(): pass\n").error
+        == "ZeroDivisionError: division by zero (line 3)"
+    )
 
 
 def test_an_exception_without_a_message_is_told_by_its_type(execute):
@@ -60,7 +63,13 @@ def test_a_syntax_error_is_told_with_its_line(execute, script, line):
 
 @pytest.mark.parametrize(  # D-25
     "script",
-    ["-" * 100_000 + "1", "(" * 300, "[" * 50_000 + "]" * 50_000, "x" + ".x" * 60_000, "f'" + "{f'" * 200],
+    [
+        "-" * 100_000 + "1",
+        "(" * 300,
+        "[" * 50_000 + "]" * 50_000,
+        "x" + ".x" * 60_000,
+        "f'" + "{f'" * 200,
+    ],
     ids=["minus signs", "parentheses", "brackets", "attributes", "f-strings"],
 )
 def test_a_script_that_is_too_much_for_the_compiler_is_a_syntax_error(service, script):
@@ -113,7 +122,9 @@ def test_no_error_holds_a_path_or_a_name_of_the_service(execute, script):
 
     assert answer.status == 400
     for file in re.findall(r'File "([^"]*)"', told):
-        assert file == "/tmp/script.py" or re.fullmatch(r"<(string|exec|unknown|frozen .*)>", file), told
+        assert file == "/tmp/script.py" or re.fullmatch(
+            r"<(string|exec|unknown|frozen .*)>", file
+        ), told
     for word in ("runner", "wrapper", "zygote", "_snapjail", "site-packages"):
         assert word not in told, told
 
@@ -243,7 +254,10 @@ def test_a_forked_child_that_returns_from_main_is_not_the_job(execute):
 @pytest.mark.parametrize(
     ("statement", "names"),
     [
-        ("os.abort()", ("SIGABRT", "SIGSEGV")),  # PID 1 of a namespace cannot die of a raised SIGABRT.
+        (
+            "os.abort()",
+            ("SIGABRT", "SIGSEGV"),
+        ),  # PID 1 of a namespace cannot die of a raised SIGABRT.
         ("ctypes.string_at(0)", ("SIGSEGV",)),
         ("ctypes.CFUNCTYPE(None)(0)()", ("SIGSEGV",)),
         ("ctypes.memset(id(main), 255, 4096); main()", ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL")),
@@ -251,7 +265,9 @@ def test_a_forked_child_that_returns_from_main_is_not_the_job(execute):
     ids=["abort", "null read", "null call", "memory overwritten"],
 )
 def test_a_crash_names_its_signal(service, statement, names):
-    answer = service.execute(f"import ctypes, os\ndef main():\n    print('before')\n    {statement}\n")
+    answer = service.execute(
+        f"import ctypes, os\ndef main():\n    print('before')\n    {statement}\n"
+    )
 
     assert answer.outcome == (400, "signal"), answer
     assert any(name in answer.error for name in names), answer
@@ -297,7 +313,9 @@ def test_a_signal_to_oneself_ends_the_job_or_nothing(service, statement):
 
 
 def test_no_core_is_dumped(execute):  # D-6
-    assert execute("import resource\ndef main(): return resource.getrlimit(resource.RLIMIT_CORE)").result == [0, 0]
+    assert execute(
+        "import resource\ndef main(): return resource.getrlimit(resource.RLIMIT_CORE)"
+    ).result == [0, 0]
 
 
 def test_an_uncaught_memory_error_is_the_memory_limit(execute):  # D-19
@@ -309,4 +327,7 @@ def test_an_uncaught_memory_error_is_the_memory_limit(execute):  # D-19
 
 
 def test_warnings_are_not_errors(execute):
-    assert execute("import warnings\ndef main():\n    warnings.warn('x')\n    return 1").json == {"result": 1, "stdout": ""}
+    assert execute("import warnings\ndef main():\n    warnings.warn('x')\n    return 1").json == {
+        "result": 1,
+        "stdout": "",
+    }

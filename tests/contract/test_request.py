@@ -86,7 +86,7 @@ def test_a_body_that_is_not_utf8_is_refused(service):  # D-23
 
 @pytest.mark.parametrize("escape", [b"\\ud800", b"\\udc00", b"\\udc00\\ud800"])  # D-23
 def test_a_lone_surrogate_in_the_script_is_refused(service, escape):
-    answer = service.post(b'{"script": "def main(): return \'' + escape + b'\'"}')
+    answer = service.post(b'{"script": "def main(): return \'' + escape + b"'\"}")
 
     assert answer.outcome == (400, "invalid_request"), answer
 
@@ -117,7 +117,15 @@ def test_a_null_character_in_the_script_is_a_fault_of_the_script(execute):  # D-
         "# -*- coding: utf-7 -*-\ndef main():\n    return 'é'\n",
         "def main(): return 'é'",
     ],
-    ids=["byte order mark", "CRLF", "CR", "form feed", "latin-1 cookie", "utf-7 cookie", "no last newline"],
+    ids=[
+        "byte order mark",
+        "CRLF",
+        "CR",
+        "form feed",
+        "latin-1 cookie",
+        "utf-7 cookie",
+        "no last newline",
+    ],
 )
 def test_a_script_is_utf8_whatever_its_editor_left_in_it(execute, script):
     assert execute(script).json == {"result": "é", "stdout": ""}
@@ -210,7 +218,9 @@ def test_only_post_executes(service, method):
 
 def test_a_preflight_is_granted_nothing(service):  # D-27
     status, headers, _, _ = service.request(
-        "OPTIONS", "/execute", headers={"Origin": "http://x.test", "Access-Control-Request-Method": "POST"}
+        "OPTIONS",
+        "/execute",
+        headers={"Origin": "http://x.test", "Access-Control-Request-Method": "POST"},
     )
 
     assert status == 405
@@ -225,7 +235,9 @@ def test_the_probes_are_read_only(service, path):
     assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/execut", "/execute/more", "/EXECUTE", "/../execute", "//", "/%2e%2e/etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/execut", "/execute/more", "/EXECUTE", "/../execute", "//", "/%2e%2e/etc/passwd"]
+)
 def test_an_unknown_path_is_not_found(service, path):
     answer = service.ask("POST", path, json.dumps({"script": HELLO}).encode())
 

@@ -29,7 +29,7 @@ def refusal(execute, script):
         "",
         "text",
         "é ü 漢 \U0001f600",
-        "\u2028\u2029\x7f\x80\x01\t\r\n\"\\/",
+        '\u2028\u2029\x7f\x80\x01\t\r\n"\\/',
         [],
         {},
         [[], {}, [None]],
@@ -155,7 +155,11 @@ def test_a_value_that_contains_itself_is_refused(execute, script):
 
 
 def test_a_value_met_twice_is_no_cycle(execute):
-    assert execute("def main():\n    a = [1]\n    return [a, a, {'a': a}]").result == [[1], [1], {"a": [1]}]
+    assert execute("def main():\n    a = [1]\n    return [a, a, {'a': a}]").result == [
+        [1],
+        [1],
+        {"a": [1]},
+    ]
 
 
 @pytest.mark.parametrize(  # D-12
@@ -247,7 +251,9 @@ NUMPY = "import numpy as np, pandas as pd, datetime, decimal, collections"
         ("json_module", "module", ""),
     ],
 )
-def test_a_value_that_is_not_json_is_refused_by_type_path_and_remedy(execute, expression, type_name, remedy):
+def test_a_value_that_is_not_json_is_refused_by_type_path_and_remedy(
+    execute, expression, type_name, remedy
+):
     imports = NUMPY + "\nimport json as json_module"
     error = refusal(execute, returning(f"{{'rows': [0, {{'x': {expression}}}]}}", imports))
 
@@ -263,7 +269,10 @@ def test_a_coroutine_inside_a_value_is_refused(execute):
 
 
 def test_an_object_is_not_turned_into_its_attributes(execute):
-    error = refusal(execute, "class Point:\n    def __init__(self): self.x = 1\ndef main():\n    return Point()\n")
+    error = refusal(
+        execute,
+        "class Point:\n    def __init__(self): self.x = 1\ndef main():\n    return Point()\n",
+    )
 
     assert "Point" in error
 
@@ -344,7 +353,10 @@ def test_numpys_float64_is_a_float(execute):  # D-14
     [
         ("class D(dict):\n    def items(self): return [('k', 1)] * 3\nvalue = D(a=1)", {"a": 1}),
         ("class D(dict):\n    def __len__(self): return 10**18\nvalue = D(a=1)", {"a": 1}),
-        ("class L(list):\n    def __iter__(self):\n        while True: yield 1\nvalue = L([1])", [1]),
+        (
+            "class L(list):\n    def __iter__(self):\n        while True: yield 1\nvalue = L([1])",
+            [1],
+        ),
         ("class L(list):\n    def __len__(self): return -1\nvalue = L([1])", [1]),
     ],
     ids=["items", "dict length", "endless", "list length"],
@@ -528,7 +540,13 @@ def test_a_patched_interpreter_still_gives_the_right_value(execute, patch):
         "import gc\nfor o in gc.get_objects():\n    if type(o) is dict and 'result' in o: o['result'] = 'forged'",
         "import sys\nsys.setrecursionlimit(60)",
     ],
-    ids=["trace function", "no builtins", "runner's globals", "hunting in memory", "recursion limit"],
+    ids=[
+        "trace function",
+        "no builtins",
+        "runner's globals",
+        "hunting in memory",
+        "recursion limit",
+    ],
 )
 def test_a_broken_interpreter_gives_the_value_or_a_fault(service, patch):
     answer = service.execute(f"{patch}\ndef main():\n    return 1\n")
@@ -550,7 +568,7 @@ FORGERIES = [
     b"\xff\xff\xff\x7f",
     b"\0" * 64,
     b"R",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"forged\"",
+    b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"forged"',
 ]
 
 SCAN = """

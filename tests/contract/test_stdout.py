@@ -39,7 +39,9 @@ def test_print_raw_writes_and_children_keep_their_order(execute):
 
 
 def test_what_was_not_yet_flushed_when_main_returned_arrives(execute):
-    answer = execute(printing("sys.stdout.write('no newline')", "sys.stdout.buffer.write(b'; raw')"))
+    answer = execute(
+        printing("sys.stdout.write('no newline')", "sys.stdout.buffer.write(b'; raw')")
+    )
 
     assert answer.stdout == "no newline; raw"
 
@@ -104,14 +106,25 @@ def test_a_million_newlines_arrive(execute):  # D-18
 @pytest.mark.both_modes
 @pytest.mark.parametrize(  # D-30
     "raw",
-    [b"\xff\xfea", b"\xe2\x82", b"\xe2\x82a", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"a\x80\x80b", b"\xf0\x9f\x98"],
+    [
+        b"\xff\xfea",
+        b"\xe2\x82",
+        b"\xe2\x82a",
+        b"\xed\xa0\x80",
+        b"\xc0\xaf",
+        b"\xf4\x90\x80\x80",
+        b"a\x80\x80b",
+        b"\xf0\x9f\x98",
+    ],
 )
 def test_bad_bytes_become_replacement_characters(execute, raw):
     assert execute(printing(f"os.write(1, {raw!r})")).stdout == raw.decode("utf-8", "replace")
 
 
 def test_a_character_written_byte_by_byte_is_one_character(execute):  # D-30
-    answer = execute(printing("for byte in '漢é'.encode(): os.write(1, bytes([byte])); time.sleep(0.01)"))
+    answer = execute(
+        printing("for byte in '漢é'.encode(): os.write(1, bytes([byte])); time.sleep(0.01)")
+    )
 
     assert answer.stdout == "漢é"
 
@@ -136,7 +149,10 @@ def test_a_character_is_not_cut_in_two(execute):
     answer = execute(printing("print('a' + '€' * 400_000, end='')", value="1"))
 
     assert answer.json["stdout_truncated"] is True
-    assert answer.stdout.rstrip("\ufffd") == ("a" + "€" * 400_000)[: len(answer.stdout.rstrip("\ufffd"))]
+    assert (
+        answer.stdout.rstrip("\ufffd")
+        == ("a" + "€" * 400_000)[: len(answer.stdout.rstrip("\ufffd"))]
+    )
     assert STDOUT_BYTES_MAX - 3 <= len(answer.stdout.rstrip("\ufffd").encode()) <= STDOUT_BYTES_MAX
 
 
@@ -179,7 +195,17 @@ def test_endless_output_ends_by_the_limit_and_is_cut(impatient):
         "__import__('fcntl').fcntl(1, 8, os.getpid()); __import__('fcntl').fcntl(1, 4, 0o20000)",
         "sys.stdout.detach()",
     ],
-    ids=["close 0 1 2", "close", "None", "/dev/null", "stderr", "O_NONBLOCK", "F_SETPIPE_SZ", "O_ASYNC", "detach"],
+    ids=[
+        "close 0 1 2",
+        "close",
+        "None",
+        "/dev/null",
+        "stderr",
+        "O_NONBLOCK",
+        "F_SETPIPE_SZ",
+        "O_ASYNC",
+        "detach",
+    ],
 )
 def test_the_value_arrives_whatever_was_done_to_stdout(service, deed):
     script = printing("print('before')", f"try: {deed}", "except OSError: pass", value="'value'")
@@ -195,8 +221,14 @@ def test_stdout_cannot_be_read_back(execute):  # D-33
 
 
 def test_a_nonblocking_stdout_loses_only_the_scripts_own_writes(service):  # D-33
-    script = printing("os.set_blocking(1, False)", "n = 0", "while n < 2**22:", "    try: n += os.write(1, b'x' * 65536)",
-                      "    except BlockingIOError: pass", value="n")
+    script = printing(
+        "os.set_blocking(1, False)",
+        "n = 0",
+        "while n < 2**22:",
+        "    try: n += os.write(1, b'x' * 65536)",
+        "    except BlockingIOError: pass",
+        value="n",
+    )
 
     answer = service.execute(script)
     assert answer.result >= 2**22
@@ -243,11 +275,17 @@ def test_printing_a_surrogate_is_the_scripts_own_error(execute):
 
 
 def test_redirected_output_is_not_stdout(execute):
-    script = printing("import contextlib, io", "with contextlib.redirect_stdout(io.StringIO()) as f: print('mine')",
-                      value="f.getvalue()")
+    script = printing(
+        "import contextlib, io",
+        "with contextlib.redirect_stdout(io.StringIO()) as f: print('mine')",
+        value="f.getvalue()",
+    )
 
     assert execute(script).json == {"result": "mine\n", "stdout": ""}
 
 
 def test_print_is_line_buffered(execute):
-    assert execute(printing("print('line')", "sys.stdout.write('rest')", "os._exit(0)")).stdout == "line\n"
+    assert (
+        execute(printing("print('line')", "sys.stdout.write('rest')", "os._exit(0)")).stdout
+        == "line\n"
+    )
