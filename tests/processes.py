@@ -1,4 +1,4 @@
-"""What /proc says of processes: enough to find the service's own, and to see that they leave nothing behind."""
+"""What /proc says of processes: enough to find the service's own and what they leave behind."""
 
 import ctypes
 import os
@@ -66,6 +66,14 @@ def command_line(pid):
             .decode(errors="replace")
             .strip()
         )
+    except OSError:
+        return ""
+
+
+def name(pid):
+    """What the process calls itself."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 

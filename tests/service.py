@@ -1,4 +1,4 @@
-"""The service under test: how it is started, asked and stopped. What every answer owes is asserted here, once."""
+"""The service under test: how it is started, asked and stopped; what every answer owes, once."""
 
 import http.client
 import json
@@ -323,6 +323,15 @@ class Service(Client):
         assert found, [processes.command_line(pid) for pid in self.descendants()]
         return found[0]
 
+    def wait_under_way(self, name, count=1, seconds=10):
+        """Returns when `count` scripts made by `under_way(name, ...)` run."""
+
+        def runs():
+            found = sum(processes.name(pid) == name for pid in self.descendants())
+            return found >= count
+
+        assert processes.wait_until(runs, seconds), f"{name} never ran:\n{self.log_end()}"
+
     def wait_gone(self, identities, seconds):
         """Those of `identities` that are still alive after `seconds`, by command line."""
 
@@ -373,6 +382,15 @@ class Service(Client):
                     pass
         self.wait_gone(identities, 2)
         Service.owned.pop(self.pid, None)
+
+
+def under_way(name, body):
+    """A script whose process is seen by its name from outside, so that a test can wait for it."""
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return (
+        "import ctypes, os, time\ndef main():\n"
+        f"    ctypes.CDLL(None).prctl(15, {name.encode()!r})\n{lines}"
+    )
 
 
 def free_port():

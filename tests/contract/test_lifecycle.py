@@ -7,13 +7,12 @@ import signal
 import socket
 import subprocess
 import textwrap
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import processes
 import pytest
-from service import BINARY, CANARY, REPOSITORY, STOP_SECONDS, Service
+from service import BINARY, CANARY, REPOSITORY, STOP_SECONDS, Service, under_way
 
 HELLO = "def main():\n    return 'hello'\n"
 REFUSAL_SECONDS = 20  # A start that fails must say so soon; importing NumPy comes first.
@@ -328,32 +327,26 @@ def test_a_signal_before_it_is_ready_ends_it_too(launch):
 
 def test_a_job_under_way_is_answered_before_the_end(start):  # D-75
     running = start()
-    began = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        script = "import time\ndef main():\n    time.sleep(1.5)\n    return 'finished'\n"
-        job = pool.submit(lambda: began.set() or running.execute(script))
-        began.wait(5)
-        assert processes.wait_until(lambda: running.ask("GET", "/health").status == 200, 5)
-        threading.Event().wait(0.4)  # Until the script sleeps; no event of ours tells.
+        job = pool.submit(running.execute, under_way("finishing", "time.sleep(1.5)\nreturn 'done'"))
+        running.wait_under_way("finishing")
         running.process.send_signal(signal.SIGTERM)
-        assert job.result().result == "finished"
+        assert job.result().result == "done"
     assert running.process.wait(STOP_SECONDS) == 0
 
 
 def test_no_new_work_is_taken_while_it_drains(start):  # D-75
     running = start()
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(running.execute, "import time\ndef main():\n    time.sleep(2)\n")
-        threading.Event().wait(0.4)
+        job = pool.submit(running.execute, under_way("draining", "time.sleep(2)\nreturn 'done'"))
+        running.wait_under_way("draining")
         running.process.send_signal(signal.SIGTERM)
-        threading.Event().wait(0.2)
-        for path, body in (("/ready", None), ("/execute", json.dumps({"script": HELLO}))):
-            try:
-                status = running.request("POST" if body else "GET", path, body, seconds=5)[0]
-            except OSError:
-                continue  # Refused: it listens no more.
-            assert status == 503
-        job.result()
+        assert processes.wait_until(lambda: not running.is_ready(), 1)
+        try:
+            assert running.execute(HELLO).outcome == (503, "overloaded")
+        except ConnectionError:
+            pass  # It listens no more.
+        assert job.result().result == "done"
     assert running.process.wait(STOP_SECONDS) == 0
 
 

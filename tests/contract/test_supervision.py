@@ -1,0 +1,217 @@
+"""What happens when a process of the service dies: it is back soon, or everything ends with it."""
+
+import http.client
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import processes
+import pytest
+from service import STOP_SECONDS, under_way
+
+HELLO = "def main():\n    return 'hello'\n"
+BACK_SECONDS = 2
+pytestmark = pytest.mark.usefixtures("own")
+
+
+def answers_again(service, script=HELLO, seconds=BACK_SECONDS):
+    """Seconds until a script gets its value; whatever comes before is an answer or a closed door."""
+    began = time.monotonic()
+    last = None
+    while time.monotonic() - began < seconds + 10:
+        try:
+            last = service.execute(script, seconds=10)
+            if last.status == 200:
+                return time.monotonic() - began
+            assert last.status in (500, 503), last
+        except (OSError, http.client.HTTPException) as error:
+            last = error
+        time.sleep(0.02)
+    raise AssertionError(f"no answer again: {last}\n{service.log_end()}")
+
+
+def outcome_or_closed(service, script):
+    """An answer's status, or 'closed' where the connection ended instead."""
+    try:
+        return service.execute(script, seconds=20).status
+    except (OSError, http.client.HTTPException):
+        return "closed"
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.both_modes
+def test_a_dead_zygote_is_replaced(start):  # D-66
+    service = start()
+    killed = service.zygotes()
+    assert killed
+
+    for pid in killed:
+        kill(pid)
+
+    assert answers_again(service) < BACK_SECONDS
+    # A script that needs the big profile waits for its imports, and no longer.
+    answers_again(service, "import pandas\ndef main(): return 1\n", 10)
+    assert not set(killed) & set(service.zygotes())
+
+
+def test_guests_die_with_their_zygote_and_their_clients_are_told(start):
+    service = start()
+    with ThreadPoolExecutor(2) as pool:
+        script = under_way("orphaned", "time.sleep(5)\nreturn 'survived'")
+        jobs = [pool.submit(outcome_or_closed, service, script) for _ in range(2)]
+        service.wait_under_way("orphaned", 2)
+        guests = [
+            processes.identity(pid)
+            for pid in service.descendants()
+            if processes.name(pid) == "orphaned"
+        ]
+        for pid in service.zygotes():
+            kill(pid)
+
+        assert service.wait_gone(guests, 1) == []
+        began = time.monotonic()
+        assert {job.result() for job in jobs} <= {400, 500, 503, "closed"}
+        assert time.monotonic() - began < 3
+    assert answers_again(service) < BACK_SECONDS
+
+
+@pytest.mark.both_modes
+def test_a_dead_front_is_replaced(start):
+    service = start()
+    dead = service.front()
+
+    kill(dead)
+
+    assert answers_again(service) < BACK_SECONDS
+    assert service.front() != dead
+
+
+def test_jobs_of_a_dead_front_end_and_leave_nothing(start):
+    service = start()
+    before = len(service.descendants())
+    with ThreadPoolExecutor(2) as pool:
+        script = under_way("frontless", "time.sleep(5)\nreturn 'survived'")
+        jobs = [pool.submit(outcome_or_closed, service, script) for _ in range(2)]
+        service.wait_under_way("frontless", 2)
+        kill(service.front())
+        assert {job.result() for job in jobs} <= {500, 503, "closed"}
+
+    assert answers_again(service) < BACK_SECONDS
+    assert processes.wait_until(
+        lambda: not [p for p in service.descendants() if processes.name(p) == "frontless"], 3
+    )
+    assert processes.wait_until(lambda: len(service.descendants()) <= before, 10)
+
+
+def test_ten_deaths_in_a_row_leak_nothing(start):
+    service = start()
+    service.execute(HELLO)
+    processes.wait_until(lambda: False, 1)  # Until the pool is full.
+    before = len(service.descendants()), processes.descriptors(service.pid)
+
+    for _ in range(10):
+        kill(service.zygotes()[0])
+        answers_again(service)
+    kill(service.front())
+    answers_again(service)
+
+    def settled():
+        return (
+            len(service.descendants()) <= before[0]
+            and processes.descriptors(service.pid) <= before[1]
+        )
+
+    assert processes.wait_until(settled, 10), (before, len(service.descendants()))
+
+
+def test_a_stopped_zygote_does_not_stop_the_service_for_good(start):  # D-66
+    service = start()
+    stopped = service.zygotes()
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            jobs = [pool.submit(outcome_or_closed, service, HELLO) for _ in range(64)]
+            assert {job.result() for job in jobs} <= {200, 500, 503}
+        assert service.ask("GET", "/health").status == 200
+    finally:
+        for pid in stopped:
+            if processes.is_alive(pid):
+                os.kill(pid, signal.SIGCONT)
+    answers_again(service, seconds=10)
+
+
+@pytest.mark.both_modes
+def test_everything_ends_with_the_supervisor(start):
+    service = start()
+    with ThreadPoolExecutor(3) as pool:
+        daemon = "if os.fork() == 0: os.setsid()\ntime.sleep(30)"
+        jobs = [
+            pool.submit(outcome_or_closed, service, under_way("bereft", daemon)) for _ in range(2)
+        ]
+        service.wait_under_way("bereft", 4)
+        identities = service.identities()
+        assert len(identities) >= 6
+
+        service.process.kill()
+
+        assert service.wait_gone(identities, 1) == []
+        assert {job.result() for job in jobs} == {"closed"}
+    service.process.wait()
+
+
+@pytest.mark.seconds(90)
+def test_sigterm_under_load_drains_and_ends_in_time(start):  # D-75
+    service = start()
+    mix = [HELLO, "import time\ndef main(): time.sleep(3)", "def main():\n    while True: pass"]
+    with ThreadPoolExecutor(32) as pool:
+        jobs = [pool.submit(outcome_or_closed, service, mix[n % 3]) for n in range(96)]
+        assert processes.wait_until(lambda: any(job.done() for job in jobs), 10)
+        identities = service.identities()
+        service.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        status = service.process.wait(STOP_SECONDS + 5)
+        took = time.monotonic() - began
+        statuses = {job.result() for job in jobs}
+
+    assert took < STOP_SECONDS, f"{took:.1f} s\n{service.log_end()}"
+    assert status == 0, service.log_end()
+    assert statuses <= {200, 400, 503, "closed"}, statuses
+    assert service.wait_gone(identities, 1) == []
+
+
+def test_a_second_sigterm_does_not_cut_the_drain_short_uncleanly(start):
+    service = start()
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(outcome_or_closed, service, under_way("twice", "time.sleep(1)"))
+        service.wait_under_way("twice")
+        identities = service.identities()
+        service.process.send_signal(signal.SIGTERM)
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(STOP_SECONDS)
+        assert job.result() in (200, "closed")
+    assert service.wait_gone(identities, 1) == []
+
+
+def test_no_process_of_the_service_has_a_capability_that_it_does_not_need(start):
+    """The front parses what strangers send: it may do nothing. A guest neither."""
+    service = start()
+    service.execute(HELLO)
+    guests = [pid for pid in service.descendants() if pid not in service.zygotes()]
+
+    for pid in guests:
+        if "python" not in processes.command_line(pid) and pid != service.front():
+            continue
+        lines = dict(
+            line.split(":", 1)
+            for line in open(f"/proc/{pid}/status", encoding="utf-8").read().splitlines()
+        )
+        told = f"{pid} {processes.command_line(pid)}"
+        assert lines["NoNewPrivs"].strip() == "1", told
+        assert lines["Seccomp"].strip() == "2", told
+        for capabilities in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            assert int(lines[capabilities], 16) == 0, f"{told}: {capabilities}"
