@@ -236,6 +236,7 @@ std::vector<std::string> interpreter_argv(const std::string& program, const std:
 
 Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
     auto argv = interpreter_argv(program, "runner.py");
+    argv.push_back(std::to_string(plan.result_fd));
     CHECK(argv.size() < plan.cold_argv.size());
     for (std::size_t i = 0; i < argv.size(); ++i) {
         if (argv[i].size() >= jail::kPathBytesMax) {

@@ -53,6 +53,7 @@ constexpr std::uint32_t kSlotsMax = 4096;  // One network namespace and one desc
 struct JobHeader {
     std::uint32_t version = kProtocolVersion;
     std::uint32_t script_bytes = 0;
+    std::uint32_t result_bytes_max = 0;  // The guest stops there; the front does not trust it to.
 };
 constexpr std::uint32_t kScriptBytesMax = 64u << 20;  // Above any SCRIPT_BYTES_MAX that is allowed.
 

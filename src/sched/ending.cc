@@ -1,0 +1,59 @@
+#include "sched/ending.h"
+
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace snapjail::sched {
+
+Ending ending_of_violation() {
+    return Faulted{FaultKind::kNotJson,
+                   "main() returned a non-JSON-serializable value: what came in its place is not "
+                   "what the runner sends; the script has written to the result's descriptor",
+                   ""};
+}
+
+Ending ending_of_frame(Frame frame) {
+    if (frame.kind == zygote::FrameKind::kResult) {
+        return Returned{std::move(frame.payload)};
+    }
+    if (frame.kind != zygote::FrameKind::kFault) {
+        return ending_of_violation();
+    }
+    zygote::FaultHeader header;
+    std::memcpy(&header, frame.payload.data(), sizeof(header));
+    std::size_t text_bytes = frame.payload.size() - sizeof(header);
+    bool is_sound = header.kind <= static_cast<std::uint32_t>(FaultKind::kMemoryLimit) &&
+                    header.message_bytes <= text_bytes;
+    if (!is_sound) {
+        return ending_of_violation();
+    }
+    return Faulted{static_cast<FaultKind>(header.kind),
+                   frame.payload.substr(sizeof(header), header.message_bytes),
+                   frame.payload.substr(sizeof(header) + header.message_bytes)};
+}
+
+Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max) {
+    if (WIFEXITED(death.wait_status)) {
+        return Faulted{FaultKind::kExit,
+                       "script exited before main() returned, with code " +
+                           std::to_string(WEXITSTATUS(death.wait_status)),
+                       ""};
+    }
+    int signal = WTERMSIG(death.wait_status);
+    if (signal != SIGKILL) {
+        return Signaled{signal};
+    }
+    // SIGKILL cannot come from inside: a guest is PID 1 of its namespace. It is the kernel's own, for
+    // RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former at its
+    // tick and rounds: within 5 % counts.
+    if (death.cpu_time * 20 >= std::chrono::microseconds(cpu_time_max) * 19) {
+        return CpuExhausted{cpu_time_max};
+    }
+    return Faulted{FaultKind::kMemoryLimit, "memory limit exceeded (ended by the kernel)", ""};
+}
+
+}  // namespace snapjail::sched

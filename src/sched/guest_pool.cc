@@ -1,0 +1,323 @@
+#include "sched/guest_pool.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+
+#include "base/log.h"
+#include "jail/setup_step.h"
+
+namespace snapjail::sched {
+namespace {
+
+// After a guest that could not be started: 20 ms, doubled with each further one, up to 2 s.
+constexpr std::chrono::milliseconds kPauseFirst{20};
+constexpr std::chrono::milliseconds kPauseMax{2'000};
+
+}  // namespace
+
+GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::function<void()> on_ready)
+    : io_(io), limits_(limits), on_ready_(std::move(on_ready)), retry_timer_(io) {
+    for (std::uint32_t slot = limits_.slots; slot > 0; --slot) {
+        free_slots_.push_back(slot - 1);
+    }
+}
+
+void GuestPool::attach(UniqueFd zygote_socket) {
+    if (current_) {
+        retire(std::exchange(current_, nullptr));
+    }
+    auto generation = std::make_shared<Generation>();
+    generation->link = std::make_shared<ZygoteLink>(io_, std::move(zygote_socket));
+    generation->link->start(
+        [weak = weak_from_this(), generation](const zygote::Event& event,
+                                              std::vector<UniqueFd> fds) {
+            if (auto self = weak.lock()) {
+                self->on_event(generation, event, std::move(fds));
+            }
+        },
+        [weak = weak_from_this(), generation] {
+            if (auto self = weak.lock()) {
+                self->on_lost(generation);
+            }
+        });
+    current_ = std::move(generation);
+    failures_in_a_row_ = 0;
+    refill();
+}
+
+std::shared_ptr<Guest> GuestPool::take() {
+    if (waiting_.empty()) {
+        return nullptr;
+    }
+    // The one that has waited longest: it is the least likely to be still at its warm-up's page faults.
+    auto guest = std::move(waiting_.front());
+    waiting_.pop_front();
+    guest->state = GuestState::kTaken;
+    ++running_count_;
+    return guest;
+}
+
+void GuestPool::end(const std::shared_ptr<Guest>& guest) {
+    guest->close_pipes();
+    if (guest->state == GuestState::kEnding) {
+        return;
+    }
+    if (guest->state == GuestState::kTaken) {
+        CHECK(running_count_ > 0);
+        --running_count_;
+    }
+    guest->state = GuestState::kEnding;
+    if (!guest->is_gone()) {
+        guest->link->send({.kind = zygote::CommandKind::kKill, .guest_id = guest->id});
+    }
+}
+
+void GuestPool::set_demand(std::size_t jobs_waiting) {
+    demand_ = jobs_waiting;
+    refill();
+}
+
+void GuestPool::close() {
+    is_closed_ = true;
+    has_been_ready_ = false;
+    retry_timer_.cancel();
+    waiting_.clear();
+    for (const GenerationPtr& generation : retired_) {
+        generation->link->close();
+    }
+    if (current_) {
+        current_->link->close();
+    }
+}
+
+void GuestPool::refill() {
+    if (is_closed_ || is_paused_ || !current_) {
+        return;
+    }
+    std::size_t wanted =
+        std::min<std::size_t>(limits_.guests_waiting_max, limits_.slots) + demand_;
+    while (!free_slots_.empty() && starting_count_ < limits_.guests_starting_max &&
+           waiting_.size() + starting_count_ < wanted) {
+        spawn();
+    }
+}
+
+void GuestPool::spawn() {
+    std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    std::uint64_t id = ++last_guest_id_;
+    current_->spawning[id] = {slot};
+    ++starting_count_;
+    current_->link->send({.kind = zygote::CommandKind::kSpawn, .slot = slot, .guest_id = id});
+}
+
+void GuestPool::on_event(const GenerationPtr& generation, const zygote::Event& event,
+                         std::vector<UniqueFd> fds) {
+    switch (event.kind) {
+        case zygote::EventKind::kSpawned:
+            on_spawned(generation, event.guest_id, std::move(fds));
+            break;
+        case zygote::EventKind::kSpawnFailed:
+            on_spawn_failed(generation, event);
+            break;
+        case zygote::EventKind::kGone:
+            on_gone(generation, event);
+            break;
+    }
+    if (generation != current_ && generation->guests.empty() && generation->spawning.empty()) {
+        generation->link->close();
+        std::erase(retired_, generation);
+    }
+}
+
+void GuestPool::on_spawned(const GenerationPtr& generation, std::uint64_t id,
+                           std::vector<UniqueFd> fds) {
+    auto spawning = generation->spawning.find(id);
+    if (spawning == generation->spawning.end() || fds.size() != 3) {
+        return;
+    }
+    auto guest = std::make_shared<Guest>(io_, limits_.result_bytes_max);
+    guest->id = id;
+    guest->slot = spawning->second.slot;
+    guest->link = generation->link;
+    guest->job.assign(fds[0].release());
+    guest->output.assign(fds[1].release());
+    guest->result.assign(fds[2].release());
+    for (Guest::Stream* stream : {&guest->job, &guest->output, &guest->result}) {
+        stream->non_blocking(true);
+    }
+    generation->spawning.erase(spawning);
+    generation->guests[id] = guest;
+    if (generation != current_) {
+        // Its zygote was replaced meanwhile.
+        generation->link->send({.kind = zygote::CommandKind::kKill, .guest_id = id});
+        return;
+    }
+    read_ready_frame(guest);
+}
+
+void GuestPool::on_spawn_failed(const GenerationPtr& generation, const zygote::Event& event) {
+    auto spawning = generation->spawning.find(event.guest_id);
+    if (spawning == generation->spawning.end()) {
+        return;
+    }
+    log::error("guest could not be forked",
+               {{"step", jail::to_string(static_cast<jail::SetupStep>(event.step))},
+                {"errno", std::int64_t{event.sys_errno}}});
+    std::uint32_t slot = spawning->second.slot;
+    generation->spawning.erase(spawning);
+    if (generation == current_) {
+        --starting_count_;
+        pause_spawning();
+    }
+    release_slot(slot);
+}
+
+void GuestPool::read_ready_frame(const std::shared_ptr<Guest>& guest) {
+    auto buffer = std::make_shared<std::array<char, 256>>();
+    guest->result.async_read_some(
+        boost::asio::buffer(*buffer),
+        [weak = weak_from_this(), guest, buffer](boost::system::error_code error, std::size_t size) {
+            auto self = weak.lock();
+            if (!self || self->is_closed_ || guest->is_gone()) {
+                return;
+            }
+            if (error || !guest->frames.feed(std::span(buffer->data(), size))) {
+                self->on_guest_failed(guest, "it ended before it was ready");
+                return;
+            }
+            auto frame = guest->frames.take();
+            if (!frame) {
+                self->read_ready_frame(guest);
+                return;
+            }
+            self->on_first_frame(guest, *frame);
+        });
+}
+
+void GuestPool::on_first_frame(const std::shared_ptr<Guest>& guest, const Frame& frame) {
+    if (frame.kind == zygote::FrameKind::kSetupFailed) {
+        zygote::SetupFailedPayload payload;
+        std::memcpy(&payload, frame.payload.data(), sizeof(payload));
+        std::string why = std::string(jail::to_string(static_cast<jail::SetupStep>(payload.step))) +
+                          ": " + std::strerror(payload.sys_errno);
+        on_guest_failed(guest, why.c_str());
+        return;
+    }
+    if (frame.kind != zygote::FrameKind::kReady || guest->link != current_->link) {
+        on_guest_failed(guest, "its first frame is not kReady");
+        return;
+    }
+    --starting_count_;
+    failures_in_a_row_ = 0;
+    has_been_ready_ = true;
+    guest->state = GuestState::kWaiting;
+    waiting_.push_back(guest);
+    refill();
+    on_ready_();
+}
+
+void GuestPool::on_guest_failed(const std::shared_ptr<Guest>& guest, const char* why) {
+    if (!current_ || guest->link != current_->link) {
+        return;  // Retired with its zygote, and killed there.
+    }
+    log::error("guest could not be started", {{"why", why}});
+    --starting_count_;
+    end(guest);
+    pause_spawning();
+}
+
+void GuestPool::pause_spawning() {
+    auto pause = std::min(kPauseMax, kPauseFirst * (1 << std::min(failures_in_a_row_, 7u)));
+    ++failures_in_a_row_;
+    is_paused_ = true;
+    retry_timer_.expires_after(pause);
+    retry_timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+        auto self = weak.lock();
+        if (self && !error) {
+            self->is_paused_ = false;
+            self->refill();
+        }
+    });
+}
+
+void GuestPool::on_gone(const GenerationPtr& generation, const zygote::Event& event) {
+    auto found = generation->guests.find(event.guest_id);
+    if (found == generation->guests.end()) {
+        return;
+    }
+    auto guest = std::move(found->second);
+    generation->guests.erase(found);
+    bool was_starting = guest->state == GuestState::kStarting;
+    guest->death = Death{event.wait_status, std::chrono::microseconds(event.cpu_time_us)};
+    forget_waiting(*guest);
+    release_slot(guest->slot);
+    if (was_starting && generation == current_) {
+        log::error("guest ended before it was ready",
+                   {{"wait_status", std::int64_t{event.wait_status}}});
+        --starting_count_;
+        pause_spawning();
+    }
+    if (guest->on_gone) {
+        std::exchange(guest->on_gone, nullptr)();
+    }
+    refill();
+}
+
+void GuestPool::on_lost(const GenerationPtr& generation) {
+    generation->is_lost = true;
+    if (generation == current_) {
+        log::error("zygote lost", {{"guests", static_cast<std::int64_t>(generation->guests.size())}});
+        current_ = nullptr;
+        starting_count_ = 0;
+        has_been_ready_ = false;
+    }
+    std::erase(retired_, generation);
+    for (const auto& [id, spawning] : generation->spawning) {
+        release_slot(spawning.slot);
+    }
+    generation->spawning.clear();
+    auto guests = std::move(generation->guests);
+    generation->guests.clear();
+    for (auto& [id, guest] : guests) {
+        guest->is_zygote_lost = true;
+        forget_waiting(*guest);
+        release_slot(guest->slot);
+        if (guest->on_gone) {
+            std::exchange(guest->on_gone, nullptr)();
+        } else {
+            guest->close_pipes();
+        }
+    }
+}
+
+// Its waiting guests end now; those with a job go on, and the link closes after the last of them.
+void GuestPool::retire(const GenerationPtr& generation) {
+    starting_count_ = 0;
+    waiting_.clear();
+    for (const auto& [id, guest] : generation->guests) {
+        if (guest->state != GuestState::kTaken) {
+            end(guest);
+        }
+    }
+    if (generation->guests.empty() && generation->spawning.empty()) {
+        generation->link->close();
+        return;
+    }
+    retired_.push_back(generation);
+}
+
+void GuestPool::forget_waiting(const Guest& guest) {
+    std::erase_if(waiting_, [&](const auto& other) { return other.get() == &guest; });
+}
+
+void GuestPool::release_slot(std::uint32_t slot) {
+    CHECK(free_slots_.size() < limits_.slots);
+    free_slots_.push_back(slot);
+}
+
+}  // namespace snapjail::sched

@@ -1,0 +1,71 @@
+#pragma once
+// JobRun: one job in one guest, from the script's first byte sent until its ending is known. Reads both
+// of the guest's pipes all the time, whatever the guest does; nothing that it does can make this wait.
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "sched/guest.h"
+#include "sched/job.h"
+#include "sched/outcome.h"
+
+namespace snapjail::sched {
+
+struct RunLimits {
+    std::chrono::milliseconds wall_time_max{6'000};
+    std::chrono::seconds cpu_time_max{2};
+    std::size_t stdout_bytes_max = std::size_t{1} << 20;
+    std::size_t result_bytes_max = std::size_t{10} << 20;
+};
+
+class JobRun : public std::enable_shared_from_this<JobRun> {
+  public:
+    JobRun(boost::asio::io_context& io, std::shared_ptr<Guest> guest, RunLimits limits);
+
+    // `on_ended` is called once, from the io_context, when outcome() is known. The guest still has to
+    // be ended then: it may live on.
+    void start(Job job, std::function<void()> on_ended);
+
+    // Stops looking: `on_ended` is not called any more.
+    void abandon();
+
+    bool has_ended() const { return ending_.has_value(); }
+    // Once, after the end. queue_time is left to the caller.
+    Outcome take_outcome();
+
+  private:
+    void send_job();
+    void read_output();
+    void read_result();
+    void keep_output(const char* bytes, std::size_t size);
+    void drain_output();
+    void drain_result();
+    void take_result_bytes(std::size_t size);
+    void on_gone();
+    void finish(Ending ending);
+
+    static constexpr std::size_t kChunkBytes = 64 * 1024;  // A pipe's usual capacity.
+
+    std::shared_ptr<Guest> guest_;
+    RunLimits limits_;
+    boost::asio::steady_timer deadline_;
+    std::function<void()> on_ended_;
+    std::string message_;  // The job as it is sent; freed when it is.
+    std::unique_ptr<char[]> output_chunk_;
+    std::unique_ptr<char[]> result_chunk_;
+    std::optional<Ending> ending_;
+    std::string output_;
+    bool is_output_truncated_ = false;
+    std::chrono::steady_clock::time_point started_;
+    std::chrono::steady_clock::time_point ended_;
+};
+
+}  // namespace snapjail::sched

@@ -1,0 +1,223 @@
+#include "sched/scheduler.h"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "sched/guest_pool.h"
+#include "sched/job_run.h"
+
+namespace snapjail::sched {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+// A job waiting for a guest. Lives in its coroutine's frame; the queue points at it.
+struct Waiter {
+    explicit Waiter(asio::io_context& io) : wake(io) {}
+    asio::steady_timer wake;  // Runs out when the job has waited too long; cancelled to wake it.
+    std::shared_ptr<Guest> guest;
+};
+
+PoolLimits pool_limits(const SchedulerLimits& limits) {
+    return {.slots = limits.slots,
+            .guests_waiting_max = std::min(limits.slots, limits.guests_waiting_max),
+            .guests_starting_max = std::max(2u, std::thread::hardware_concurrency()),
+            .result_bytes_max = limits.result_bytes_max};
+}
+
+}  // namespace
+
+struct Scheduler::State : std::enable_shared_from_this<State> {
+    State(asio::io_context& io_context, SchedulerLimits scheduler_limits)
+        : io(io_context), limits(scheduler_limits) {}
+
+    asio::awaitable<Outcome> run(Job job);
+    asio::awaitable<std::shared_ptr<Guest>> acquire_guest();
+    asio::awaitable<Outcome> run_in_guest(std::shared_ptr<Guest> guest, Job job);
+    void hand_out_guests();
+    std::chrono::seconds retry_after() const;
+
+    asio::io_context& io;
+    SchedulerLimits limits;
+    std::shared_ptr<GuestPool> pool;
+    std::deque<Waiter*> queue;
+    std::uint64_t jobs_done = 0;
+    bool is_draining = false;
+};
+
+namespace {
+
+Outcome without_output(Ending ending) {
+    Outcome outcome;
+    outcome.ending = std::move(ending);
+    return outcome;
+}
+
+// Takes a waiter out of the queue however its coroutine ends, and gives back a guest that it was
+// handed but will not use.
+class QueuePlace {
+  public:
+    QueuePlace(std::deque<Waiter*>& queue, GuestPool& pool, Waiter& waiter)
+        : queue_(queue), pool_(pool), waiter_(waiter) {
+        queue_.push_back(&waiter_);
+    }
+    QueuePlace(const QueuePlace&) = delete;
+    QueuePlace& operator=(const QueuePlace&) = delete;
+    ~QueuePlace() {
+        std::erase(queue_, &waiter_);
+        if (waiter_.guest) {
+            pool_.end(waiter_.guest);
+        }
+        pool_.set_demand(queue_.size());
+    }
+
+  private:
+    std::deque<Waiter*>& queue_;
+    GuestPool& pool_;
+    Waiter& waiter_;
+};
+
+// Ends the guest however the coroutine that uses it ends: a client that hangs up frees its slot.
+class GuestUse {
+  public:
+    GuestUse(std::shared_ptr<GuestPool> pool, std::shared_ptr<Guest> guest,
+             std::shared_ptr<JobRun> run)
+        : pool_(std::move(pool)), guest_(std::move(guest)), run_(std::move(run)) {}
+    GuestUse(const GuestUse&) = delete;
+    GuestUse& operator=(const GuestUse&) = delete;
+    ~GuestUse() {
+        run_->abandon();
+        pool_->end(guest_);
+    }
+
+  private:
+    std::shared_ptr<GuestPool> pool_;
+    std::shared_ptr<Guest> guest_;
+    std::shared_ptr<JobRun> run_;
+};
+
+}  // namespace
+
+void Scheduler::State::hand_out_guests() {
+    for (Waiter* waiter : queue) {
+        if (waiter->guest) {
+            continue;  // Woken already; its coroutine has yet to run.
+        }
+        waiter->guest = pool->take();
+        if (!waiter->guest) {
+            return;
+        }
+        waiter->wake.cancel();
+    }
+}
+
+// Null: nobody came in time, or the job was cancelled.
+asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest() {
+    if (queue.empty()) {
+        if (auto guest = pool->take()) {
+            co_return guest;
+        }
+    }
+    auto deadline = steady_clock::now() + limits.queue_time_max;
+    for (;;) {
+        Waiter waiter(io);
+        waiter.wake.expires_at(deadline);
+        QueuePlace place(queue, *pool, waiter);
+        pool->set_demand(queue.size());
+        co_await waiter.wake.async_wait(kAwait);
+        if (!waiter.guest || !waiter.guest->is_gone()) {
+            co_return std::exchange(waiter.guest, nullptr);
+        }
+        // It died between being handed out and now. Nothing of the script has run: try another.
+    }
+}
+
+asio::awaitable<Outcome> Scheduler::State::run_in_guest(std::shared_ptr<Guest> guest, Job job) {
+    auto job_run = std::make_shared<JobRun>(
+        io, guest,
+        RunLimits{.wall_time_max = limits.wall_time_max,
+                  .cpu_time_max = limits.cpu_time_max,
+                  .stdout_bytes_max = limits.stdout_bytes_max,
+                  .result_bytes_max = limits.result_bytes_max});
+    GuestUse use(pool, guest, job_run);
+    asio::steady_timer ended(io, steady_clock::time_point::max());
+    job_run->start(std::move(job), [&ended] { ended.cancel(); });
+    if (!job_run->has_ended()) {
+        co_await ended.async_wait(kAwait);
+    }
+    if (!job_run->has_ended()) {
+        co_return without_output(Failed{"the client hung up"});
+    }
+    ++jobs_done;
+    co_return job_run->take_outcome();
+}
+
+std::chrono::seconds Scheduler::State::retry_after() const {
+    // When the queue before it will have gone at the worst: every job at its wall limit, all slots busy.
+    auto rounds = 1 + queue.size() / std::max(1u, limits.slots);
+    auto worst = limits.wall_time_max * static_cast<std::int64_t>(rounds);
+    auto seconds = std::chrono::ceil<std::chrono::seconds>(worst / 4);  // Few jobs are at the worst.
+    return std::clamp(seconds, std::chrono::seconds(1), std::chrono::seconds(30));
+}
+
+asio::awaitable<Outcome> Scheduler::State::run(Job job) {
+    auto self = shared_from_this();  // The scheduler may go before its last job.
+    if (is_draining) {
+        co_return without_output(
+            Overloaded{"the service is shutting down", std::chrono::seconds(1)});
+    }
+    if (queue.size() >= limits.queue_depth_max) {
+        co_return without_output(Overloaded{"too many jobs are waiting", retry_after()});
+    }
+    auto submitted = steady_clock::now();
+    auto guest = co_await acquire_guest();
+    auto queue_time = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() -
+                                                                            submitted);
+    Outcome outcome =
+        guest ? co_await run_in_guest(std::move(guest), std::move(job))
+              : without_output(Overloaded{"no guest became free in time", retry_after()});
+    outcome.queue_time = queue_time;
+    co_return outcome;
+}
+
+Scheduler::Scheduler(asio::io_context& io, SchedulerLimits limits)
+    : state_(std::make_shared<State>(io, limits)) {
+    state_->pool = std::make_shared<GuestPool>(
+        io, pool_limits(limits), [weak = std::weak_ptr<State>(state_)] {
+            if (auto state = weak.lock()) {
+                state->hand_out_guests();
+            }
+        });
+}
+
+Scheduler::~Scheduler() { state_->pool->close(); }
+
+void Scheduler::attach(UniqueFd zygote_socket) { state_->pool->attach(std::move(zygote_socket)); }
+
+asio::awaitable<Outcome> Scheduler::run(Job job) { return state_->run(std::move(job)); }
+
+bool Scheduler::is_ready() const {
+    return !state_->is_draining && state_->pool->has_been_ready();
+}
+
+void Scheduler::drain() { state_->is_draining = true; }
+
+SchedulerStats Scheduler::stats() const {
+    return {.guests_waiting = state_->pool->waiting_count(),
+            .guests_running = state_->pool->running_count(),
+            .jobs_queued = state_->queue.size(),
+            .jobs_done = state_->jobs_done};
+}
+
+}  // namespace snapjail::sched

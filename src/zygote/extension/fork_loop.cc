@@ -1,0 +1,313 @@
+#include "zygote/extension/fork_loop.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/syscall.h"
+#include "jail/confine_guest.h"
+#include "zygote/protocol.h"
+
+namespace snapjail::zygote {
+namespace {
+
+std::uint64_t to_us(const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(time.tv_usec);
+}
+
+Result<UniqueFd> open_own_namespace(const char* name) {
+    int fd = ::openat(kProcSelfFd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return Error::from_errno("open own namespace", errno, name);
+    }
+    return UniqueFd(fd);
+}
+
+// fork() copies one thread: another one's locks would stay locked for ever.
+Result<void> require_one_thread() {
+    int folder = ::openat(kProcSelfFd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    std::unique_ptr<DIR, int (*)(DIR*)> tasks(folder < 0 ? nullptr : ::fdopendir(folder), ::closedir);
+    if (!tasks) {
+        return Error::from_errno("open own task folder", errno);
+    }
+    int threads = 0;
+    while (const dirent* entry = ::readdir(tasks.get())) {
+        threads += entry->d_name[0] != '.' ? 1 : 0;
+    }
+    if (threads != 1) {
+        return Error{ErrorKind::kInvalid, "check that the zygote has one thread", 0,
+                     "it has " + std::to_string(threads) +
+                         ": a preloaded module starts threads when it is imported"};
+    }
+    return {};
+}
+
+[[noreturn]] void exec_when_job_arrives(const jail::JailPlan& plan) noexcept {
+    pollfd job{jail::kJobFd, POLLIN, 0};
+    while (::poll(&job, 1, -1) < 0 && errno == EINTR) {
+    }
+    std::array<char*, jail::kArgvMax + 1> argv{};
+    for (std::size_t i = 0; i < plan.cold_argv.size() && plan.cold_argv[i][0] != '\0'; ++i) {
+        // execve() does not write to its arguments; the type lacks the const.
+        argv[i] = const_cast<char*>(plan.cold_argv[i].data());
+    }
+    ::execve(argv[0], argv.data(), environ);
+    ::_exit(1);
+}
+
+void send_frame(int fd, FrameKind kind, const void* payload, std::uint32_t size) noexcept {
+    FrameHeader header{kind, size};
+    std::array<iovec, 2> parts{iovec{&header, sizeof(header)},
+                               iovec{const_cast<void*>(payload), size}};
+    // A front that has gone takes the guest with it: nobody to tell.
+    [[maybe_unused]] ssize_t ignored = ::writev(fd, parts.data(), size > 0 ? 2 : 1);
+}
+
+class ForkLoop {
+  public:
+    ForkLoop(const jail::JailPlan& plan, PyObject* on_guest) : plan_(plan), on_guest_(on_guest) {}
+
+    Result<void> run() {
+        TRY(require_one_thread());
+        TRY(start());
+        for (;;) {
+            TRY(wait_once());
+        }
+    }
+
+  private:
+    struct GuestPipes {
+        Pipe job;
+        Pipe output;
+        Pipe result;
+    };
+
+    Result<void> start() {
+        pid_namespace_ = TRY(open_own_namespace("ns/pid"));
+        sigset_t child_signal;
+        sigemptyset(&child_signal);
+        sigaddset(&child_signal, SIGCHLD);
+        ::sigprocmask(SIG_BLOCK, &child_signal, &guest_signal_mask_);
+        child_events_ = UniqueFd(TRY(retry_eintr(
+            "signalfd", [&] { return ::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK); })));
+        // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a fork
+        // inherits it for nothing. no_new_privs was set before exec.
+        sock_fprog filter{static_cast<unsigned short>(plan_.zygote_filter.count),
+                          const_cast<sock_filter*>(plan_.zygote_filter.instructions.data())};
+        TRY(retry_eintr("load the zygote's seccomp filter", [&] {
+            return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+        }));
+        ReadyMessage ready;
+        TRY(retry_eintr("tell the supervisor",
+                        [&] { return ::send(kChannelFd, &ready, sizeof(ready), MSG_NOSIGNAL); }));
+        return {};
+    }
+
+    Result<void> wait_once() {
+        std::array<pollfd, 3> sources{pollfd{kChannelFd, POLLIN, 0},
+                                      pollfd{child_events_.get(), POLLIN, 0},
+                                      pollfd{front_.is_open() ? front_.get() : -1, POLLIN, 0}};
+        TRY(retry_eintr("poll", [&] { return ::poll(sources.data(), sources.size(), -1); }));
+        // The ends first: a front that asks for a guest in a slot has been told that it is free.
+        if (sources[1].revents != 0) {
+            reap();
+        }
+        if (sources[0].revents != 0) {
+            TRY(take_front());
+        }
+        if (sources[2].revents != 0 && front_.is_open()) {
+            obey();
+        }
+        return {};
+    }
+
+    Result<void> take_front() {
+        AttachMessage message;
+        auto received = receive_with_fds(kChannelFd, std::as_writable_bytes(std::span(&message, 1)));
+        if (!received || received->size != sizeof(message) || received->fds.size() != 1) {
+            ::_exit(0);  // The supervisor has gone, or lost its mind: nobody needs us.
+        }
+        drop_front();
+        front_ = std::move(received->fds[0]);
+        return {};
+    }
+
+    void drop_front() {
+        for (const auto& [guest_id, pid] : pids_) {
+            ::kill(pid, SIGKILL);
+        }
+        pids_.clear();  // Their ends are reaped, and told to nobody.
+        ids_.clear();
+        front_.reset();
+    }
+
+    void obey() {
+        Command command;
+        auto received = receive_with_fds(front_.get(), std::as_writable_bytes(std::span(&command, 1)));
+        if (!received || received->size != sizeof(command)) {
+            drop_front();
+            return;
+        }
+        switch (command.kind) {
+            case CommandKind::kSpawn:
+                spawn(command);
+                return;
+            case CommandKind::kKill:
+                // Not reaped yet, or it would not be in the map: the number is still that guest's.
+                if (auto guest = pids_.find(command.guest_id); guest != pids_.end()) {
+                    ::kill(guest->second, SIGKILL);
+                }
+                return;
+        }
+        drop_front();
+    }
+
+    void spawn(const Command& command) {
+        Event event{.kind = EventKind::kSpawned, .guest_id = command.guest_id};
+        std::array<int, 3> given{-1, -1, -1};
+        auto pipes = fork_guest(command);
+        if (pipes) {
+            given = {pipes->job.write_end.get(), pipes->output.read_end.get(),
+                     pipes->result.read_end.get()};
+        } else {
+            event.kind = EventKind::kSpawnFailed;
+            event.step = static_cast<std::uint32_t>(jail::SetupStep::kFork);
+            event.sys_errno = pipes.error().sys_errno;
+        }
+        auto message = std::as_bytes(std::span(&event, 1));
+        auto fds = pipes ? std::span<const int>(given) : std::span<const int>();
+        if (!send_with_fds(front_, message, fds)) {
+            drop_front();
+        }
+    }
+
+    Result<GuestPipes> fork_guest(const Command& command) {
+        GuestPipes pipes{TRY(make_pipe()), TRY(make_pipe()), TRY(make_pipe())};
+        TRY(enter_network(command.slot));
+        // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and not
+        // by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
+        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        PyOS_BeforeFork();
+        pid_t child = ::fork();
+        if (child == 0) {
+            become_guest(pipes);
+        }
+        int fork_errno = errno;
+        PyOS_AfterFork_Parent();
+        TRY(retry_eintr("setns", [&] { return ::setns(pid_namespace_.get(), CLONE_NEWPID); }));
+        if (child < 0) {
+            return Error::from_errno("fork", fork_errno);
+        }
+        pids_[command.guest_id] = child;
+        ids_[child] = command.guest_id;
+        return pipes;
+    }
+
+    // A network namespace costs most of all to make and nothing to enter, so each slot keeps one. It
+    // is empty, and no guest ever has a right over it.
+    Result<void> enter_network(std::uint32_t slot) {
+        if (slot >= kSlotsMax) {
+            return Error::from_errno("find slot", EINVAL);
+        }
+        if (slot >= networks_.size()) {
+            networks_.resize(slot + 1);
+        }
+        if (networks_[slot].is_open()) {
+            TRY(retry_eintr("setns",
+                            [&] { return ::setns(networks_[slot].get(), CLONE_NEWNET); }));
+            return {};
+        }
+        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWNET); }));
+        networks_[slot] = TRY(open_own_namespace("ns/net"));
+        return {};
+    }
+
+    [[noreturn]] void become_guest(const GuestPipes& pipes) noexcept {
+        ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
+        jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
+                                     pipes.result.write_end.get()};
+        jail::SetupFailure failure = jail::confine_guest(plan_, given);
+        if (failure.has_failed()) {
+            SetupFailedPayload payload{static_cast<std::uint32_t>(failure.step), failure.sys_errno};
+            // One of the two is the pipe, depending on how far it came; the other is not open.
+            send_frame(given.result, FrameKind::kSetupFailed, &payload, sizeof(payload));
+            send_frame(plan_.result_fd, FrameKind::kSetupFailed, &payload, sizeof(payload));
+            ::_exit(1);
+        }
+        if (plan_.start == jail::GuestStart::kCold) {
+            send_frame(plan_.result_fd, FrameKind::kReady, nullptr, 0);
+            exec_when_job_arrives(plan_);
+        }
+        PyOS_AfterFork_Child();
+        PyObject* result = PyObject_CallObject(on_guest_, nullptr);
+        Py_XDECREF(result);
+        ::_exit(1);  // It should not have returned.
+    }
+
+    void reap() {
+        signalfd_siginfo ignored;
+        while (::read(child_events_.get(), &ignored, sizeof(ignored)) > 0) {
+        }
+        for (;;) {
+            int status = 0;
+            rusage usage{};
+            pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+            if (pid <= 0) {
+                return;
+            }
+            auto guest = ids_.find(pid);
+            if (guest == ids_.end()) {
+                continue;
+            }
+            Event event{.kind = EventKind::kGone,
+                        .guest_id = guest->second,
+                        .wait_status = status,
+                        .cpu_time_us = to_us(usage.ru_utime) + to_us(usage.ru_stime)};
+            pids_.erase(guest->second);
+            ids_.erase(guest);
+            if (!send_with_fds(front_, std::as_bytes(std::span(&event, 1)), {})) {
+                drop_front();
+            }
+        }
+    }
+
+    const jail::JailPlan& plan_;
+    PyObject* on_guest_;
+    UniqueFd pid_namespace_;
+    UniqueFd child_events_;
+    UniqueFd front_;
+    sigset_t guest_signal_mask_{};
+    std::vector<UniqueFd> networks_;  // By slot.
+    std::unordered_map<std::uint64_t, pid_t> pids_;
+    std::unordered_map<pid_t, std::uint64_t> ids_;
+};
+
+}  // namespace
+
+void run_fork_loop(const jail::JailPlan& plan, PyObject* on_guest) {
+    auto result = ForkLoop(plan, on_guest).run();
+    if (!result) {
+        PyErr_SetString(PyExc_RuntimeError, result.error().to_string().c_str());
+    }
+}
+
+}  // namespace snapjail::zygote

@@ -1,0 +1,205 @@
+// _snapjail: the extension module that PYTHON_BIN loads, in the zygote and in guests. What it offers
+// to Python stands in kMethods, at the end. On the stable ABI: one build for every CPython from 3.9.
+#include <Python.h>
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/syscall.h"
+#include "zygote/extension/fork_loop.h"
+#include "zygote/extension/json_writer.h"
+#include "zygote/protocol.h"
+#include "jail/confine_guest.h"
+
+namespace snapjail::zygote {
+namespace {
+
+// Lives as long as the process: guests inherit it, and it says where the result goes.
+jail::JailPlan g_plan;
+
+// What this guest's job allows, from its header.
+std::uint32_t g_result_bytes_max = 0;
+
+// The process that may send frames: a script's own fork()s return through the runner too.
+pid_t g_guest_pid = -1;
+
+PyObject* raise_errno() { return PyErr_SetFromErrno(PyExc_OSError); }
+
+bool read_exactly(int fd, void* buffer, std::size_t size) {
+    auto* at = static_cast<char*>(buffer);
+    while (size > 0) {
+        ssize_t count = ::read(fd, at, size);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return false;
+        }
+        at += count;
+        size -= static_cast<std::size_t>(count);
+    }
+    return true;
+}
+
+bool write_exactly(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        ssize_t count = ::write(fd, bytes.data(), bytes.size());
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return false;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+std::string_view view_of(PyObject* bytes) {
+    char* data = nullptr;
+    Py_ssize_t size = 0;
+    if (bytes == nullptr || PyBytes_AsStringAndSize(bytes, &data, &size) != 0) {
+        PyErr_Clear();
+        return {};
+    }
+    return {data, static_cast<std::size_t>(size)};
+}
+
+template <class T>
+std::string_view bytes_of(const T& value) {
+    return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+// The one frame that ends a job, and the process with it. Nothing of the interpreter's own end runs:
+// no atexit, no __del__, no waiting for threads.
+[[noreturn]] void send_and_exit(FrameKind kind, std::initializer_list<std::string_view> parts) {
+    if (::getpid() != g_guest_pid) {
+        ::_exit(0);  // A child that the script has forked: its parent sends the answer.
+    }
+    std::fflush(nullptr);  // What the script printed by way of C (ctypes, extensions).
+    FrameHeader header{kind, 0};
+    for (std::string_view part : parts) {
+        header.payload_bytes += static_cast<std::uint32_t>(part.size());
+    }
+    bool ok = write_exactly(g_plan.result_fd, bytes_of(header));
+    for (std::string_view part : parts) {
+        ok = ok && write_exactly(g_plan.result_fd, part);
+    }
+    ::_exit(ok ? 0 : 1);
+}
+
+// run_fork_loop(on_guest): see zygote/extension/fork_loop.h.
+PyObject* py_run_fork_loop(PyObject*, PyObject* on_guest) {
+    run_fork_loop(g_plan, on_guest);
+    return nullptr;
+}
+
+// load_plan() -> bool: reads the jail plan; true if guests start warm.
+PyObject* py_load_plan(PyObject*, PyObject*) {
+    ssize_t size = ::pread(kPlanFd, &g_plan, sizeof(g_plan), 0);
+    if (size != static_cast<ssize_t>(sizeof(g_plan)) ||
+        g_plan.version != jail::JailPlan::kVersion) {
+        PyErr_SetString(PyExc_RuntimeError, "the jail plan is not one of this build");
+        return nullptr;
+    }
+    return PyBool_FromLong(g_plan.start == jail::GuestStart::kWarm);
+}
+
+// adopt(result_fd): in a cold guest, which has no plan: where the result goes.
+PyObject* py_adopt(PyObject*, PyObject* number) {
+    long fd = PyLong_AsLong(number);
+    if (fd < 0 || ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC) != 0) {
+        return PyErr_Occurred() != nullptr ? nullptr : raise_errno();
+    }
+    g_plan.result_fd = static_cast<int>(fd);
+    Py_RETURN_NONE;
+}
+
+// send_ready(): this guest waits for its job.
+PyObject* py_send_ready(PyObject*, PyObject*) {
+    if (!write_exactly(g_plan.result_fd, bytes_of(FrameHeader{FrameKind::kReady, 0}))) {
+        return raise_errno();
+    }
+    Py_RETURN_NONE;
+}
+
+// receive_job() -> bytes: waits for the script; None if none will come. Closes the pipe.
+PyObject* py_receive_job(PyObject*, PyObject*) {
+    g_guest_pid = ::getpid();
+    JobHeader header;
+    if (!read_exactly(jail::kJobFd, &header, sizeof(header)) ||
+        header.version != kProtocolVersion || header.script_bytes > kScriptBytesMax) {
+        Py_RETURN_NONE;
+    }
+    g_result_bytes_max = header.result_bytes_max;
+    PyObject* script = PyBytes_FromStringAndSize(nullptr, header.script_bytes);
+    if (script == nullptr) {
+        return nullptr;
+    }
+    if (!read_exactly(jail::kJobFd, PyBytes_AsString(script), header.script_bytes)) {
+        Py_DECREF(script);
+        Py_RETURN_NONE;
+    }
+    ::close(jail::kJobFd);
+    return script;
+}
+
+// encode_json(value) -> (ending, bytes): 0 and the text; 1 and what is not JSON, where; 2: too large.
+PyObject* py_encode_json(PyObject*, PyObject* value) {
+    // Outside a job there is no limit but memory: warm-up, and wrapper.py run by hand.
+    std::size_t bytes_max = g_result_bytes_max > 0 ? g_result_bytes_max : SIZE_MAX / 2;
+    JsonText json = write_json(value, {.bytes_max = bytes_max});
+    return Py_BuildValue("(iy#)", static_cast<int>(json.ending), json.text.data(),
+                         static_cast<Py_ssize_t>(json.text.size()));
+}
+
+// finish_result(bytes): sends main()'s value as JSON, and ends the process.
+PyObject* py_finish_result(PyObject*, PyObject* json) {
+    send_and_exit(FrameKind::kResult, {view_of(json)});
+}
+
+// finish_fault(kind, message, traceback): sends what went wrong, and ends the process.
+PyObject* py_finish_fault(PyObject*, PyObject* args) {
+    unsigned kind = 0;
+    PyObject* message = nullptr;
+    PyObject* traceback = nullptr;
+    if (PyArg_ParseTuple(args, "IOO", &kind, &message, &traceback) == 0) {
+        return nullptr;
+    }
+    std::string_view text = view_of(message).substr(0, kMessageBytesMax);
+    FaultHeader header{kind, static_cast<std::uint32_t>(text.size())};
+    send_and_exit(FrameKind::kFault,
+                  {bytes_of(header), text, view_of(traceback).substr(0, kTracebackBytesMax)});
+}
+
+PyMethodDef kMethods[] = {
+    {"run_fork_loop", py_run_fork_loop, METH_O, nullptr},
+    {"load_plan", py_load_plan, METH_NOARGS, nullptr},
+    {"adopt", py_adopt, METH_O, nullptr},
+    {"send_ready", py_send_ready, METH_NOARGS, nullptr},
+    {"receive_job", py_receive_job, METH_NOARGS, nullptr},
+    {"encode_json", py_encode_json, METH_O, nullptr},
+    {"finish_result", py_finish_result, METH_O, nullptr},
+    {"finish_fault", py_finish_fault, METH_VARARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "_snapjail", nullptr, -1,     kMethods,
+                       nullptr,               nullptr,     nullptr, nullptr};
+
+}  // namespace
+}  // namespace snapjail::zygote
+
+extern "C" PyMODINIT_FUNC PyInit__snapjail() {
+    return PyModule_Create(&snapjail::zygote::kModule);
+}

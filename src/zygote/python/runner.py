@@ -1,0 +1,193 @@
+"""What a guest does: warm up, wait for its job, run it, send one frame, end.
+
+Forked warm from zygote.py, or exec'ed cold as `runner.py RESULT_FD`. The frame goes out by the
+extension, which runs no code of the script's.
+"""
+
+import builtins
+import gc
+import io
+import os
+import stat
+import sys
+import types
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CUSTOM_WRAPPER = os.path.join(HERE, "custom_wrapper.py")
+SCRIPT_PATH = "/tmp/script.py"
+RESULT_PATH = "/tmp/result.json"  # Only for a WRAPPER_PATH of the operator's own.
+RESULT_FILE_BYTES_MAX = 64 << 20  # The front has the true limit; this bounds a read.
+OWN_MODULES = ("_snapjail", "runner", "warmup", "wrapper", "zygote")
+
+sys.path.insert(0, HERE)
+import _snapjail as _native  # noqa: E402
+import wrapper  # noqa: E402
+import warmup  # noqa: E402
+
+sys.path.remove(HERE)
+
+# The one place where an ending becomes a frame; bound early, for the script may patch what it finds.
+_encode, _finish_result, _finish_fault = (
+    _native.encode_json,
+    _native.finish_result,
+    _native.finish_fault,
+)
+NOT_JSON_SENTENCE = "main() returned a non-JSON-serializable value"
+
+
+def load_custom_wrapper():
+    """The operator's WRAPPER_PATH, compiled; None where our own is in use."""
+    try:
+        with open(CUSTOM_WRAPPER, "rb") as file:
+            return compile(file.read(), CUSTOM_WRAPPER, "exec", dont_inherit=True)
+    except FileNotFoundError:
+        return None
+
+
+def run_warmup():
+    """One dry run, its output thrown away."""
+    stdout = sys.stdout
+    with io.TextIOWrapper(open(os.devnull, "wb"), encoding="utf-8", line_buffering=True) as nowhere:
+        sys.stdout = nowhere
+        try:
+            value, fault = wrapper.run(wrapper.decode(warmup.SOURCE.encode()), SCRIPT_PATH)
+        finally:
+            sys.stdout = stdout
+            sys.modules.pop(wrapper.MODULE_NAME, None)
+    if fault is not None:
+        raise RuntimeError(f"warm-up failed: {fault.message}\n{fault.traceback_text}")
+    _encode(value)
+
+
+def warm_guest():
+    """Once in each guest, in its jail, before its job: touches what a job will touch."""
+    with open(SCRIPT_PATH, "wb") as file:
+        file.write(b"pass\n")
+    os.unlink(SCRIPT_PATH)
+    run_warmup()
+    gc.enable()
+
+
+def reseed():
+    """Nothing random that a guest was forked with may be left: every guest was forked with the same.
+
+    CPython's own fork hook has reseeded `random`; warm-up and these are what it does not know.
+    """
+    if "numpy.random" in sys.modules:
+        numpy = sys.modules["numpy"]
+        numpy.random.seed(numpy.frombuffer(os.urandom(2496), dtype="uint32"))
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    if "tempfile" in sys.modules:
+        # It notices a fork by the pid, which is 1 in the zygote and in every guest.
+        sys.modules["tempfile"]._name_sequence = None
+    if "uuid" in sys.modules:
+        sys.modules["uuid"]._last_timestamp = None
+
+
+def look_fresh():
+    """What a script finds is what `python script.py` would show it, but for the name."""
+    for name in OWN_MODULES:
+        sys.modules.pop(name, None)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = [SCRIPT_PATH]
+    sys.orig_argv = [sys.executable, SCRIPT_PATH]
+    if sys.path[:1] != ["/tmp"]:
+        sys.path.insert(0, "/tmp")
+    for stream in (sys.stdout, sys.stderr):
+        # Line by line: what was printed before a sudden end is kept, and stands in order with what
+        # child processes print.
+        stream.reconfigure(line_buffering=True)
+
+
+def flush(*streams):
+    for stream in streams:
+        try:
+            stream.flush()
+        except BaseException:  # The script has replaced or closed it.
+            pass
+
+
+def send_fault(fault, stdout):
+    flush(stdout, sys.stdout)
+    _finish_fault(
+        fault.kind,
+        fault.message.encode("utf-8", "backslashreplace"),
+        fault.traceback_text.encode("utf-8", "backslashreplace"),
+    )
+
+
+def run_job(source):
+    stdout = sys.stdout
+    with open(SCRIPT_PATH, "wb") as file:
+        file.write(source)
+    value, fault = wrapper.run(wrapper.decode(source), SCRIPT_PATH)
+    if fault is not None:
+        send_fault(fault, stdout)
+    ending, text = _encode(value)  # Frozen here: what the script does later changes nothing.
+    if ending == 1:
+        message = f"{NOT_JSON_SENTENCE}: {text.decode('utf-8', 'replace')}"
+        send_fault(wrapper.Fault(wrapper.NOT_JSON, message), stdout)
+    if ending == 2:
+        message = "main() returned a value whose JSON is too large"
+        send_fault(wrapper.Fault(wrapper.RESULT_TOO_LARGE, message), stdout)
+    flush(stdout, sys.stdout)
+    _finish_result(text)
+
+
+def read_result_file():
+    """What the operator's wrapper has left: a regular file, or nothing."""
+    try:
+        fd = os.open(RESULT_PATH, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        return file.read(RESULT_FILE_BYTES_MAX)
+
+
+def run_job_by_custom_wrapper(source, code):
+    stdout = sys.stdout
+    with open(SCRIPT_PATH, "wb") as file:
+        file.write(source)
+    main_module = types.ModuleType("__main__")
+    main_module.__file__ = CUSTOM_WRAPPER
+    main_module.__builtins__ = builtins
+    sys.modules["__main__"] = main_module
+    sys.argv = [CUSTOM_WRAPPER, SCRIPT_PATH, RESULT_PATH]
+    try:
+        exec(code, main_module.__dict__)
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
+    except BaseException as error:
+        send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
+    text = read_result_file()
+    if text is None:
+        message = "the wrapper ended without writing its result"
+        send_fault(wrapper.Fault(wrapper.EXIT, message), stdout)
+    flush(stdout, sys.stdout)
+    _finish_result(text)
+
+
+def wait_and_run(custom_wrapper):
+    """The rest of a guest's life. Does not return."""
+    source = _native.receive_job()
+    if source is None:
+        os._exit(0)
+    if custom_wrapper is not None:
+        run_job_by_custom_wrapper(source, custom_wrapper)
+    else:
+        run_job(source)
+    os._exit(1)
+
+
+def cold_main():
+    _native.adopt(int(sys.argv[1]))
+    look_fresh()
+    wait_and_run(load_custom_wrapper())
+
+
+if __name__ == "__main__":
+    cold_main()
