@@ -2,11 +2,10 @@
 // Routes: the only place that knows both HTTP and jobs. /execute, /health, /ready (and /healthz,
 // /readyz); the request's JSON is checked here, an Outcome becomes a status and a body here.
 
+#include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
 #include <string>
-
-#include <boost/asio/awaitable.hpp>
 
 #include "http/message.h"
 #include "sched/job.h"

@@ -268,6 +268,9 @@ asio::awaitable<void> Connection::watch_for_hang_up() {
     while (buffer_.size() < kPipelinedBytesMax) {
         error_code ec;
         co_await socket_.async_wait(Socket::wait_read, redirect(ec));
+        if (ec == asio::error::operation_aborted) {
+            co_return;  // The handler was first, or abort().
+        }
         if (ec || try_receive(kPipelinedBytesMax - buffer_.size()) == Received::kHungUp) {
             has_hung_up_ = true;
             co_return;

@@ -110,6 +110,7 @@ bool RequestParser::is_too_large(std::size_t used, std::size_t unfinished) {
 void RequestParser::on_request_impl(beast_http::verb, string_view method, string_view target,
                                     int version, error_code&) {
     request_.method = std::string(method);
+    is_head_ = request_.method == "HEAD";
     request_.path = path_of({target.data(), target.size()});
     version_ = version;
 }

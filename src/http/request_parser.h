@@ -44,7 +44,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
     std::size_t body_size() const { return request_.body.size(); }
 
     bool is_header_done() const { return basic_parser::is_header_done(); }
-    bool is_head() const { return request_.method == "HEAD"; }
+    bool is_head() const { return is_head_; }
     bool is_version_1_0() const { return version_ == 10; }
     // Only once the header is done.
     bool is_keep_alive() const { return basic_parser::keep_alive(); }
@@ -81,6 +81,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
     int host_count_ = 0;
     int content_length_count_ = 0;
     bool expects_continue_ = false;
+    bool is_head_ = false;
     bool is_header_reported_ = false;
 };
 
