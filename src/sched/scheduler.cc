@@ -184,9 +184,13 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
     auto guest = co_await acquire_guest();
     auto queue_time = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() -
                                                                             submitted);
-    Outcome outcome =
-        guest ? co_await run_in_guest(std::move(guest), std::move(job))
-              : without_output(Overloaded{"no guest became free in time", retry_after()});
+    // Not as a conditional expression: gcc 12 destroys the value of a co_await within one twice.
+    Outcome outcome;
+    if (guest) {
+        outcome = co_await run_in_guest(std::move(guest), std::move(job));
+    } else {
+        outcome = without_output(Overloaded{"no guest became free in time", retry_after()});
+    }
     outcome.queue_time = queue_time;
     co_return outcome;
 }
