@@ -23,9 +23,9 @@ namespace snapjail {
 
 #define SNAPJAIL_STRINGIZE_2(x) #x
 #define SNAPJAIL_STRINGIZE(x) SNAPJAIL_STRINGIZE_2(x)
-#define CHECK(condition)                                                               \
-    do {                                                                               \
-        if (!(condition)) [[unlikely]] {                                               \
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) [[unlikely]] {                                                     \
             ::snapjail::check_failed(__FILE__ ":" SNAPJAIL_STRINGIZE(__LINE__), #condition); \
-        }                                                                              \
+        }                                                                                    \
     } while (false)

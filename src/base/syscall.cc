@@ -23,9 +23,8 @@ Result<Pipe> make_pipe(int flags) {
 
 Result<SocketPair> make_seqpacket_pair() {
     int ends[2] = {-1, -1};
-    TRY(retry_eintr("socketpair", [&] {
-        return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
-    }));
+    TRY(retry_eintr("socketpair",
+                    [&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); }));
     return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
@@ -47,7 +46,8 @@ Result<UniqueFd> open_pidfd(pid_t pid) {
 }
 
 Result<UniqueFd> make_memfd(const char* name, std::span<const std::byte> bytes) {
-    UniqueFd fd(TRY(retry_eintr("memfd_create", [&] { return ::memfd_create(name, MFD_CLOEXEC); })));
+    UniqueFd fd(
+        TRY(retry_eintr("memfd_create", [&] { return ::memfd_create(name, MFD_CLOEXEC); })));
     size_t written = 0;
     while (written < bytes.size()) {
         written += static_cast<size_t>(TRY(retry_eintr("write memfd", [&] {
@@ -62,8 +62,8 @@ Result<std::string> read_fd_to_end(const UniqueFd& fd, size_t bytes_max) {
     std::string text;
     std::array<char, 16384> chunk{};
     for (;;) {
-        ssize_t count = TRY(
-            retry_eintr("read", [&] { return ::read(fd.get(), chunk.data(), chunk.size()); }));
+        ssize_t count =
+            TRY(retry_eintr("read", [&] { return ::read(fd.get(), chunk.data(), chunk.size()); }));
         if (count == 0) {
             return text;
         }
@@ -129,8 +129,8 @@ Result<Received> receive_with_fds(int socket, std::span<std::byte> buffer) {
     header.msg_iovlen = 1;
     header.msg_control = control.data();
     header.msg_controllen = control.size();
-    ssize_t size = TRY(
-        retry_eintr("recvmsg", [&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC); }));
+    ssize_t size =
+        TRY(retry_eintr("recvmsg", [&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC); }));
 
     Received received{static_cast<size_t>(size), {}};
     for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); part_header != nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// UniqueFd: the one owner of a file descriptor. Move-only; closed exactly once; no conversion to int.
-// Every descriptor of ours is born O_CLOEXEC. Not for use after fork() in the child.
+// UniqueFd: the one owner of a file descriptor. Move-only; closed exactly once; no conversion to
+// int. Every descriptor of ours is born O_CLOEXEC. Not for use after fork() in the child.
 
 #include <utility>
 

@@ -21,14 +21,17 @@ constexpr int kMountDetach = 2;  // MNT_DETACH of sys/mount.h.
 // The first that exists becomes the mount point for the new root, out of sight for everybody else.
 constexpr const char* kStagingFolders[] = {"/tmp", "/mnt", "/var", "/usr"};
 
-SetupFailure failure(SetupStep step) { return {step, errno}; }
+SetupFailure failure(SetupStep step) {
+    return {step, errno};
+}
 
 long open_tree_clone(const char* path) noexcept {
     return ::syscall(SYS_open_tree, AT_FDCWD, path,
                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE));
 }
 
-// Recursive: a plain MS_REMOUNT leaves what is mounted below (a kubelet's /etc/hosts, say) writable.
+// Recursive: a plain MS_REMOUNT leaves what is mounted below (a kubelet's /etc/hosts, say)
+// writable.
 bool restrict_mount(int mount_fd, std::uint64_t attributes) noexcept {
     mount_attr attr{};
     attr.attr_set = attributes;
@@ -122,7 +125,8 @@ SetupFailure open_sources(RootTree& tree) noexcept {
             return failure(SetupStep::kOpenTree);
         }
         entry.source_fd = static_cast<int>(fd);
-        // Writing to a device's node is not writing to its file system: read-only does not hinder it.
+        // Writing to a device's node is not writing to its file system: read-only does not hinder
+        // it.
         std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
         attributes |= entry.kind == EntryKind::kBind ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC;
         if (!restrict_mount(entry.source_fd, attributes)) {
@@ -142,8 +146,8 @@ SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
             return failure(SetupStep::kRootEntry);
         }
     }
-    // A container's masked /proc forbids a new one (the kernel's mount_too_revealing): then guests go
-    // without, and doctor says so.
+    // A container's masked /proc forbids a new one (the kernel's mount_too_revealing): then guests
+    // go without, and doctor says so.
     has_proc = ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
     // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and goes.
     if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", kMountDetach) != 0 ||

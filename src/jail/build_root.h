@@ -1,18 +1,18 @@
 #pragma once
-// build_root: makes a planned RootTree the root of the calling process, read-only, with nothing of the
-// old root left. For the child side of a fork: no allocation, no log.
+// build_root: makes a planned RootTree the root of the calling process, read-only, with nothing of
+// the old root left. For the child side of a fork: no allocation, no log.
 
 #include "jail/confine_guest.h"
 #include "jail/root_tree.h"
 
 namespace snapjail::jail {
 
-// Opens each bind's source as a detached mount, while the caller still is the user who may read them.
-// Wants CAP_SYS_ADMIN over the current mount namespace. Sets Entry::source_fd.
+// Opens each bind's source as a detached mount, while the caller still is the user who may read
+// them. Wants CAP_SYS_ADMIN over the current mount namespace. Sets Entry::source_fd.
 SetupFailure open_sources(RootTree& tree) noexcept;
 
-// Wants what open_sources has left, and to be, inside its user namespace, the uid that shall own the
-// tree. `has_proc` says whether a procfs could be mounted: not in every container.
+// Wants what open_sources has left, and to be, inside its user namespace, the uid that shall own
+// the tree. `has_proc` says whether a procfs could be mounted: not in every container.
 SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept;
 
 }  // namespace snapjail::jail

@@ -39,7 +39,8 @@ class ShortText {
     ShortText& operator<<(std::uint64_t number) {
         std::array<char, 24> digits{};
         auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        return *this << std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        return *this << std::string_view(digits.data(),
+                                         static_cast<std::size_t>(end - digits.data()));
     }
     const char* c_str() const { return text_.data(); }
     std::size_t size() const { return size_; }
@@ -64,18 +65,18 @@ bool write_text(const char* path, std::string_view text) noexcept {
 bool mount_tmp(const JailPlan& plan) noexcept {
     ShortText options;
     options << "mode=1777,size=" << plan.tmp_bytes_max << ",nr_inodes=" << plan.tmp_inodes_max;
-    return ::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) == 0;
+    return ::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) ==
+           0;
 }
 
 // Over the zygote's own procfs, which stays below and out of reach: nothing here can unmount.
 bool mount_proc(const JailPlan& plan) noexcept {
-    return plan.has_proc == 0 ||
-           ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                   "subset=pid,hidepid=invisible") == 0;
+    return plan.has_proc == 0 || ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                                         "subset=pid,hidepid=invisible") == 0;
 }
 
-// The jail's root is the one guest uid. Without a procfs nothing can be written to uid_map: the guest
-// then runs as the overflow uid (65534), with as few rights.
+// The jail's root is the one guest uid. Without a procfs nothing can be written to uid_map: the
+// guest then runs as the overflow uid (65534), with as few rights.
 bool map_ids(const JailPlan& plan) noexcept {
     if (plan.has_proc == 0) {
         return true;
@@ -130,8 +131,7 @@ bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) no
     bool ok = null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
               ::dup2(null, STDERR_FILENO) >= 0 && ::dup2(job, kJobFd) >= 0 &&
               ::dup2(result, plan.result_fd) >= 0;
-    return ok &&
-           ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
+    return ok && ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
            ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
 }
 
@@ -142,7 +142,9 @@ int load_seccomp(const SeccompProgram& program) noexcept {
     return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
 }
 
-constexpr SetupFailure failure(SetupStep step, int sys_errno) { return {step, sys_errno}; }
+constexpr SetupFailure failure(SetupStep step, int sys_errno) {
+    return {step, sys_errno};
+}
 
 }  // namespace
 
@@ -160,14 +162,14 @@ SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descrip
         require(SetupStep::kNamespaces,
                 ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
         require(SetupStep::kHostname, ::sethostname("snapjail", 8) == 0) &&
-        require(SetupStep::kTmp, mount_tmp(plan)) &&
-        require(SetupStep::kProc, mount_proc(plan)) &&
-        // Before the id changes: afterwards the file belongs to somebody else. If memory runs out, a
-        // guest goes before the service does.
+        require(SetupStep::kTmp, mount_tmp(plan)) && require(SetupStep::kProc, mount_proc(plan)) &&
+        // Before the id changes: afterwards the file belongs to somebody else. If memory runs out,
+        // a guest goes before the service does.
         require(SetupStep::kOomScore,
                 plan.has_proc == 0 || write_text("/proc/self/oom_score_adj", "1000")) &&
-        // After the mounts, so that the guest holds no right over its own mount namespace, and before
-        // the rlimits: the kernel counts NPROC per user namespace, against the creator's limit.
+        // After the mounts, so that the guest holds no right over its own mount namespace, and
+        // before the rlimits: the kernel counts NPROC per user namespace, against the creator's
+        // limit.
         require(SetupStep::kUserNamespace, ::unshare(CLONE_NEWUSER) == 0) &&
         require(SetupStep::kIdMap, map_ids(plan)) &&
         require(SetupStep::kSession, ::chdir("/tmp") == 0) &&

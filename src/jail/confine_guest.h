@@ -1,6 +1,6 @@
 #pragma once
-// confine_guest: locks the calling process, just forked by the zygote, into its jail. The order of the
-// steps is the design; it stands in confine_guest.cc and in ARCHITECTURE.md.
+// confine_guest: locks the calling process, just forked by the zygote, into its jail. The order of
+// the steps is the design; it stands in confine_guest.cc and in ARCHITECTURE.md.
 //
 // For the child side of a fork, in a process with one thread: no allocation, no lock, no log, only
 // system calls. On failure the process must _exit: it is neither free nor confined.
@@ -24,8 +24,9 @@ struct GuestDescriptors {
 };
 constexpr int kJobFd = 3;
 
-// Wants: CAP_SYS_ADMIN in the current user namespace, which owns the current mount namespace; a fresh
-// pid namespace of which the caller is PID 1; no_new_privs and the zygote's filter already in force.
+// Wants: CAP_SYS_ADMIN in the current user namespace, which owns the current mount namespace; a
+// fresh pid namespace of which the caller is PID 1; no_new_privs and the zygote's filter already in
+// force.
 SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept;
 
 // Asks the kernel whether the walls stand: no_new_privs, seccomp, capabilities, ids, descriptors.

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/json.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
-
-#include <boost/json.hpp>
 
 #include "base/syscall.h"
 
@@ -34,9 +33,9 @@ Result<std::string> run_and_read(const std::string& program, const std::string& 
     // Not the service's environment: what is found must not depend on it, for the zygote lacks it.
     std::array<const char*, 3> env{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", nullptr};
     pid_t child = -1;
-    int rc = ::posix_spawn(&child, program.c_str(), &actions, nullptr,
-                           const_cast<char* const*>(argv.data()),
-                           const_cast<char* const*>(env.data()));
+    int rc =
+        ::posix_spawn(&child, program.c_str(), &actions, nullptr,
+                      const_cast<char* const*>(argv.data()), const_cast<char* const*>(env.data()));
     posix_spawn_file_actions_destroy(&actions);
     if (rc != 0) {
         return refused(program, std::strerror(rc));

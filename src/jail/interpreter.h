@@ -1,6 +1,6 @@
 #pragma once
-// Interpreter: what PYTHON_BIN needs of the file system, found by asking it. The program is run once,
-// outside any jail, by the supervisor: it is the operator's own.
+// Interpreter: what PYTHON_BIN needs of the file system, found by asking it. The program is run
+// once, outside any jail, by the supervisor: it is the operator's own.
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
-// JailPlan: all that a guest's confinement needs, worked out once by the supervisor and handed to the
-// zygote as plain bytes (a memfd). Nothing in it is secret, nothing in it points anywhere: after
-// fork() the child reads it and calls the kernel, and allocates nothing.
+// JailPlan: all that a guest's confinement needs, worked out once by the supervisor and handed to
+// the zygote as plain bytes (a memfd). Nothing in it is secret, nothing in it points anywhere:
+// after fork() the child reads it and calls the kernel, and allocates nothing.
 
 #include <linux/filter.h>
 

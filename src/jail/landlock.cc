@@ -25,8 +25,8 @@ constexpr std::uint64_t kFsTruncate = 1ull << 14;  // ABI 3
 constexpr std::uint64_t kFsIoctlDev = 1ull << 15;  // ABI 5
 constexpr std::uint64_t kFsAbi1 = (1ull << 13) - 1;
 
-constexpr std::uint64_t kNetBindAndConnectTcp = 3;              // ABI 4
-constexpr std::uint64_t kScopeAbstractSocketsAndSignals = 3;    // ABI 6
+constexpr std::uint64_t kNetBindAndConnectTcp = 3;            // ABI 4
+constexpr std::uint64_t kScopeAbstractSocketsAndSignals = 3;  // ABI 6
 
 struct RulesetAttr {
     std::uint64_t handled_access_fs;
@@ -102,7 +102,8 @@ int restrict_guest_by_landlock(std::uint32_t abi) noexcept {
     std::uint64_t anything = handled & ~(kFsMakeChar | kFsMakeBlock | kFsIoctlDev);
     bool ok = allow_beneath(ruleset, "/", kFsExecute | kFsReadFile | kFsReadDir) &&
               allow_beneath(ruleset, "/tmp", anything) &&
-              allow_beneath(ruleset, "/dev", handled & (kFsWriteFile | kFsReadFile | kFsReadDir | kFsTruncate));
+              allow_beneath(ruleset, "/dev",
+                            handled & (kFsWriteFile | kFsReadFile | kFsReadDir | kFsTruncate));
     if (!ok) {
         int saved_errno = errno;
         ::close(ruleset);

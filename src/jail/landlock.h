@@ -1,6 +1,6 @@
 #pragma once
-// Landlock by raw system calls: the kernel's interface is newer than the C library's. Child side of a
-// fork: no allocation.
+// Landlock by raw system calls: the kernel's interface is newer than the C library's. Child side of
+// a fork: no allocation.
 
 #include <cstdint>
 
@@ -9,10 +9,10 @@ namespace snapjail::jail {
 // The kernel's Landlock ABI, 0 where it has none or it is switched off.
 std::uint32_t landlock_abi() noexcept;
 
-// Forbids, for the caller and all it will start: writing outside /tmp and /dev, TCP bind and connect
-// (ABI 4), device ioctls (5), abstract sockets and signals to outside (6). Reading and executing stay
-// allowed everywhere: the root holds nothing else. Wants no_new_privs; forbids mount(2) afterwards.
-// Returns 0 or an errno.
+// Forbids, for the caller and all it will start: writing outside /tmp and /dev, TCP bind and
+// connect (ABI 4), device ioctls (5), abstract sockets and signals to outside (6). Reading and
+// executing stay allowed everywhere: the root holds nothing else. Wants no_new_privs; forbids
+// mount(2) afterwards. Returns 0 or an errno.
 int restrict_guest_by_landlock(std::uint32_t abi) noexcept;
 
 // Forbids every access to files, TCP, abstract sockets and signals to outside. Descriptors that are

@@ -16,14 +16,14 @@
 namespace snapjail::jail {
 namespace {
 
-constexpr int kLinksFollowedMax = 40;                     // As the kernel does: ELOOP past that.
+constexpr int kLinksFollowedMax = 40;                        // As the kernel does: ELOOP past that.
 constexpr std::size_t kToolBytesMax = std::size_t{4} << 20;  // bash is 1.3 MB.
 
 // What subprocess and os.system usually call. Copies: the host's /bin holds far more than that.
 constexpr auto kTools = std::to_array<std::string_view>(
-    {"sh",   "bash", "echo", "cat",  "ls",   "cp",   "mv",    "rm",   "mkdir", "rmdir", "touch",
-     "head", "tail", "wc",   "sort", "uniq", "grep", "sed",   "env",  "pwd",   "sleep", "true",
-     "false", "date", "seq", "tr",   "cut",  "find", "xargs", "test", "uname", "id",    "stat"});
+    {"sh",    "bash", "echo", "cat",  "ls",   "cp",   "mv",    "rm",   "mkdir", "rmdir", "touch",
+     "head",  "tail", "wc",   "sort", "uniq", "grep", "sed",   "env",  "pwd",   "sleep", "true",
+     "false", "date", "seq",  "tr",   "cut",  "find", "xargs", "test", "uname", "id",    "stat"});
 
 constexpr std::string_view kPasswd =
     "root:x:0:0:root:/:/usr/sbin/nologin\n"
@@ -88,8 +88,8 @@ class Planner {
         }
     };
 
-    // Goes along `path` to its end, which becomes a bind, or to the first link, which becomes a link;
-    // returns the path that remains to be walked, or nothing.
+    // Goes along `path` to its end, which becomes a bind, or to the first link, which becomes a
+    // link; returns the path that remains to be walked, or nothing.
     Result<std::string> walk(const std::string& path) {
         std::string done;
         std::size_t at = 0;
@@ -102,11 +102,12 @@ class Planner {
                 continue;
             }
             if (part == "..") {
-                done.erase(done.find_last_of('/') == std::string::npos ? 0 : done.find_last_of('/'));
+                done.erase(done.find_last_of('/') == std::string::npos ? 0
+                                                                       : done.find_last_of('/'));
                 continue;
             }
             std::string here = done + "/" + part;
-            struct stat status{};
+            struct stat status {};
             if (::lstat(here.c_str(), &status) != 0) {
                 return Error::from_errno("lstat", errno, here);
             }
@@ -183,7 +184,8 @@ void add_devices(Planner& planner) {
                      .path = std::string("dev/") + name,
                      .content = std::string("/dev/") + name});
     }
-    // POSIX semaphores and shared memory live in the job's own /tmp, under its bound, and go with it.
+    // POSIX semaphores and shared memory live in the job's own /tmp, under its bound, and go with
+    // it.
     planner.add({.kind = EntryKind::kSymlink, .path = "dev/shm", .content = "/tmp"});
     planner.add({.kind = EntryKind::kSymlink, .path = "dev/fd", .content = "/proc/self/fd"});
     planner.add({.kind = EntryKind::kSymlink, .path = "dev/stdin", .content = "/proc/self/fd/0"});
@@ -199,14 +201,15 @@ Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnF
     planner.add_directory("proc");
     // Merged or not, /bin and /lib lead where they lead on the host: programs name both forms.
     for (const char* folder : {"/bin", "/lib", "/lib64", "/sbin"}) {
-        struct stat status{};
+        struct stat status {};
         if (::lstat(folder, &status) == 0 && S_ISLNK(status.st_mode)) {
             std::array<char, PATH_MAX> target{};
             ssize_t size = ::readlink(folder, target.data(), target.size());
             if (size > 0) {
-                planner.add({.kind = EntryKind::kSymlink,
-                             .path = folder + 1,
-                             .content = std::string(target.data(), static_cast<std::size_t>(size))});
+                planner.add(
+                    {.kind = EntryKind::kSymlink,
+                     .path = folder + 1,
+                     .content = std::string(target.data(), static_cast<std::size_t>(size))});
             }
         }
     }

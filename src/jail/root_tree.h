@@ -1,7 +1,7 @@
 #pragma once
 // RootTree: the read-only file system that a zygote and its guests see: what the interpreter needs,
-// bound from the host, and a few small files of ours. Planned by the supervisor, which may allocate;
-// built by the zygote's child after fork, which may not.
+// bound from the host, and a few small files of ours. Planned by the supervisor, which may
+// allocate; built by the zygote's child after fork, which may not.
 
 #include <string>
 #include <vector>
@@ -17,13 +17,14 @@ enum class EntryKind : unsigned char {
     kBind,       // A directory or file of the host, read-only all the way down.
     kDevice,     // A device node of the host.
     kSymlink,
-    kFile,       // A copy, held in `content`.
+    kFile,  // A copy, held in `content`.
 };
 
 struct Entry {
     EntryKind kind = EntryKind::kDirectory;
-    std::string path;     // In the tree, without the leading slash.
-    std::string content;  // kBind, kDevice: the host's path. kSymlink: its target. kFile: the bytes.
+    std::string path;  // In the tree, without the leading slash.
+    std::string
+        content;  // kBind, kDevice: the host's path. kSymlink: its target. kFile: the bytes.
     bool is_directory = true;    // For kBind.
     bool is_executable = false;  // For kFile.
     int source_fd = -1;          // Used by the child only: the detached mount.

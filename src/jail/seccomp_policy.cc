@@ -32,8 +32,9 @@ Result<Context> make_context(std::uint32_t default_action) {
     if (!context) {
         return Error::from_errno("seccomp_init", ENOMEM);
     }
-    // Level 2 is a binary tree: loading a filter costs the kernel microseconds for every instruction
-    // that it walks for each system call number, and a linear list is walked to its end.
+    // Level 2 is a binary tree: loading a filter costs the kernel microseconds for every
+    // instruction that it walks for each system call number, and a linear list is walked to its
+    // end.
     int rc = ::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (rc == 0) {
         // Another architecture, or x32: nothing but an exploit does that here.
@@ -65,7 +66,8 @@ Result<SeccompProgram> export_program(const Context& context) {
     ssize_t size = TRY(retry_eintr("pread", [&] {
         return ::pread(file.get(), program.instructions.data(), sizeof(program.instructions), 0);
     }));
-    program.count = static_cast<std::uint32_t>(static_cast<std::size_t>(size) / sizeof(sock_filter));
+    program.count =
+        static_cast<std::uint32_t>(static_cast<std::size_t>(size) / sizeof(sock_filter));
     if (program.count == 0 || program.count >= kFilterInstructionsMax) {
         return Error{ErrorKind::kSystem, "seccomp_export_bpf", 0, "filter is empty or too long"};
     }
@@ -98,7 +100,8 @@ class Assembler {
             return;
         }
         std::size_t jump = code_.size();
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 0));
+        code_.push_back(
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 0));
         block();
         std::size_t length = code_.size() - jump - 1;
         CHECK(length <= 255);  // A BPF jump has eight bits.
@@ -195,7 +198,8 @@ Result<SeccompProgram> compile_zygote_filter() {
 }
 
 Result<SeccompProgram> compile_guest_filter() {
-    // The architecture needs no second look: the zygote's filter stays in force and kills all others.
+    // The architecture needs no second look: the zygote's filter stays in force and kills all
+    // others.
     Assembler code;
     code.load_number();
     check_arguments(code);
@@ -210,16 +214,64 @@ Result<SeccompProgram> compile_guest_filter() {
 
 Result<SeccompProgram> compile_front_filter() {
     // A process that already has all its descriptors but those that it accepts or is sent.
-    static constexpr auto kNames = std::to_array<std::string_view>(
-        {"read", "write", "readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "accept4",
-         "accept", "shutdown", "close", "getsockname", "getpeername", "getsockopt", "setsockopt",
-         "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
-         "timerfd_settime", "timerfd_gettime", "eventfd2", "ioctl", "fcntl", "fstat", "newfstatat",
-         "lseek", "mmap", "munmap", "mremap", "madvise", "brk", "futex", "clock_gettime",
-         "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid",
-         "tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "exit",
-         "exit_group", "restart_syscall", "sched_yield", "getrusage", "membarrier", "rseq",
-         "sysinfo", "sched_getaffinity"});
+    static constexpr auto kNames = std::to_array<std::string_view>({"read",
+                                                                    "write",
+                                                                    "readv",
+                                                                    "writev",
+                                                                    "recvfrom",
+                                                                    "sendto",
+                                                                    "recvmsg",
+                                                                    "sendmsg",
+                                                                    "accept4",
+                                                                    "accept",
+                                                                    "shutdown",
+                                                                    "close",
+                                                                    "getsockname",
+                                                                    "getpeername",
+                                                                    "getsockopt",
+                                                                    "setsockopt",
+                                                                    "epoll_ctl",
+                                                                    "epoll_wait",
+                                                                    "epoll_pwait",
+                                                                    "epoll_pwait2",
+                                                                    "poll",
+                                                                    "ppoll",
+                                                                    "timerfd_settime",
+                                                                    "timerfd_gettime",
+                                                                    "eventfd2",
+                                                                    "ioctl",
+                                                                    "fcntl",
+                                                                    "fstat",
+                                                                    "newfstatat",
+                                                                    "lseek",
+                                                                    "mmap",
+                                                                    "munmap",
+                                                                    "mremap",
+                                                                    "madvise",
+                                                                    "brk",
+                                                                    "futex",
+                                                                    "clock_gettime",
+                                                                    "clock_nanosleep",
+                                                                    "nanosleep",
+                                                                    "gettimeofday",
+                                                                    "time",
+                                                                    "getrandom",
+                                                                    "getpid",
+                                                                    "gettid",
+                                                                    "tgkill",
+                                                                    "rt_sigaction",
+                                                                    "rt_sigprocmask",
+                                                                    "rt_sigreturn",
+                                                                    "sigaltstack",
+                                                                    "exit",
+                                                                    "exit_group",
+                                                                    "restart_syscall",
+                                                                    "sched_yield",
+                                                                    "getrusage",
+                                                                    "membarrier",
+                                                                    "rseq",
+                                                                    "sysinfo",
+                                                                    "sched_getaffinity"});
     Context context = TRY(make_context(SCMP_ACT_ERRNO(EPERM)));
     for (std::string_view name : kNames) {
         TRY(add_rule(context, SCMP_ACT_ALLOW, name));

@@ -1,7 +1,7 @@
 #pragma once
-// The seccomp filters, compiled once by the supervisor to plain BPF. Two for guests: the zygote's says
-// which system calls there are at all (an allowlist; by number only, which the kernel caches), the
-// guest's takes away what set-up needed and looks at arguments. One for the front.
+// The seccomp filters, compiled once by the supervisor to plain BPF. Two for guests: the zygote's
+// says which system calls there are at all (an allowlist; by number only, which the kernel caches),
+// the guest's takes away what set-up needed and looks at arguments. One for the front.
 
 #include <span>
 #include <string_view>
@@ -11,8 +11,8 @@
 
 namespace snapjail::jail {
 
-// What a system call not on the list answers is ENOSYS, so that C libraries newer than this list fall
-// back; what is known and denied answers EPERM.
+// What a system call not on the list answers is ENOSYS, so that C libraries newer than this list
+// fall back; what is known and denied answers EPERM.
 enum class SyscallRule : unsigned char {
     kAllow,
     kSetupOnly,  // The zygote may, a guest may not: EPERM.

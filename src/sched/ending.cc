@@ -47,9 +47,9 @@ Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max) {
     if (signal != SIGKILL) {
         return Signaled{signal};
     }
-    // SIGKILL cannot come from inside: a guest is PID 1 of its namespace. It is the kernel's own, for
-    // RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former at its
-    // tick and rounds: within 5 % counts.
+    // SIGKILL cannot come from inside: a guest is PID 1 of its namespace. It is the kernel's own,
+    // for RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former at
+    // its tick and rounds: within 5 % counts.
     if (death.cpu_time * 20 >= std::chrono::microseconds(cpu_time_max) * 19) {
         return CpuExhausted{cpu_time_max};
     }

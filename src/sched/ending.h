@@ -1,6 +1,6 @@
 #pragma once
-// What a frame or a wait status says about a job, as an Ending. Pure functions: all the evidence comes
-// in, the verdict goes out.
+// What a frame or a wait status says about a job, as an Ending. Pure functions: all the evidence
+// comes in, the verdict goes out.
 
 #include <chrono>
 #include <cstdint>

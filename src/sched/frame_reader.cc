@@ -6,7 +6,9 @@
 namespace snapjail::sched {
 namespace {
 
-Error violation(const char* what) { return {ErrorKind::kProtocol, "read a guest's frame", 0, what}; }
+Error violation(const char* what) {
+    return {ErrorKind::kProtocol, "read a guest's frame", 0, what};
+}
 
 }  // namespace
 
@@ -46,9 +48,8 @@ Result<void> FrameReader::check_header() const {
         case zygote::FrameKind::kResult:
             return size <= result_bytes_max_ ? Result<void>() : violation("kResult is too large");
         case zygote::FrameKind::kFault: {
-            constexpr std::size_t kFaultBytesMax = sizeof(zygote::FaultHeader) +
-                                                   zygote::kMessageBytesMax +
-                                                   zygote::kTracebackBytesMax;
+            constexpr std::size_t kFaultBytesMax =
+                sizeof(zygote::FaultHeader) + zygote::kMessageBytesMax + zygote::kTracebackBytesMax;
             bool fits = size >= sizeof(zygote::FaultHeader) && size <= kFaultBytesMax;
             return fits ? Result<void>() : violation("kFault's size");
         }

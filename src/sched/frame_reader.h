@@ -1,6 +1,7 @@
 #pragma once
-// FrameReader: bytes from a guest's result pipe to frames. Everything about them is hostile: lengths
-// are checked before anything is kept, and one frame more than expected is a violation, not a queue.
+// FrameReader: bytes from a guest's result pipe to frames. Everything about them is hostile:
+// lengths are checked before anything is kept, and one frame more than expected is a violation, not
+// a queue.
 
 #include <cstddef>
 #include <optional>

@@ -2,13 +2,12 @@
 // Guest: the front's handle on one untrusted process: its three pipes and what is known of its end.
 // Used once. Holding one keeps nothing alive: the pool decides when the process ends.
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/unique_fd.h"
 #include "sched/ending.h"

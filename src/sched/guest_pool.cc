@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/buffer.hpp>
 #include <cstring>
 #include <utility>
-
-#include <boost/asio/buffer.hpp>
 
 #include "base/log.h"
 #include "jail/setup_step.h"
@@ -53,7 +52,8 @@ std::shared_ptr<Guest> GuestPool::take() {
     if (waiting_.empty()) {
         return nullptr;
     }
-    // The one that has waited longest: it is the least likely to be still at its warm-up's page faults.
+    // The one that has waited longest: it is the least likely to be still at its warm-up's page
+    // faults.
     auto guest = std::move(waiting_.front());
     waiting_.pop_front();
     guest->state = GuestState::kTaken;
@@ -98,8 +98,7 @@ void GuestPool::refill() {
     if (is_closed_ || is_paused_ || !current_) {
         return;
     }
-    std::size_t wanted =
-        std::min<std::size_t>(limits_.guests_waiting_max, limits_.slots) + demand_;
+    std::size_t wanted = std::min<std::size_t>(limits_.guests_waiting_max, limits_.slots) + demand_;
     while (!free_slots_.empty() && starting_count_ < limits_.guests_starting_max &&
            waiting_.size() + starting_count_ < wanted) {
         spawn();
@@ -180,8 +179,8 @@ void GuestPool::on_spawn_failed(const GenerationPtr& generation, const zygote::E
 void GuestPool::read_ready_frame(const std::shared_ptr<Guest>& guest) {
     auto buffer = std::make_shared<std::array<char, 256>>();
     guest->result.async_read_some(
-        boost::asio::buffer(*buffer),
-        [weak = weak_from_this(), guest, buffer](boost::system::error_code error, std::size_t size) {
+        boost::asio::buffer(*buffer), [weak = weak_from_this(), guest, buffer](
+                                          boost::system::error_code error, std::size_t size) {
             auto self = weak.lock();
             if (!self || self->is_closed_ || guest->is_gone()) {
                 return;
@@ -271,7 +270,8 @@ void GuestPool::on_gone(const GenerationPtr& generation, const zygote::Event& ev
 void GuestPool::on_lost(const GenerationPtr& generation) {
     generation->is_lost = true;
     if (generation == current_) {
-        log::error("zygote lost", {{"guests", static_cast<std::int64_t>(generation->guests.size())}});
+        log::error("zygote lost",
+                   {{"guests", static_cast<std::int64_t>(generation->guests.size())}});
         current_ = nullptr;
         starting_count_ = 0;
         has_been_ready_ = false;

@@ -1,7 +1,9 @@
 #pragma once
-// GuestPool: keeps guests waiting, forked, jailed and warmed ahead of need, and slots in order. A slot
-// is taken from the moment a guest is asked for until the zygote has reaped it. One thread.
+// GuestPool: keeps guests waiting, forked, jailed and warmed ahead of need, and slots in order. A
+// slot is taken from the moment a guest is asked for until the zygote has reaped it. One thread.
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,17 +13,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include "sched/guest.h"
 #include "sched/zygote_link.h"
 
 namespace snapjail::sched {
 
 struct PoolLimits {
-    std::uint32_t slots = 8;             // Guests alive at once.
-    std::uint32_t guests_waiting_max = 8;  // An idle guest costs some 4 MB.
+    std::uint32_t slots = 8;                // Guests alive at once.
+    std::uint32_t guests_waiting_max = 8;   // An idle guest costs some 4 MB.
     std::uint32_t guests_starting_max = 2;  // Warming one takes a core for some milliseconds.
     std::size_t result_bytes_max = std::size_t{10} << 20;
 };

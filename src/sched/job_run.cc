@@ -3,20 +3,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
 #include <cerrno>
 #include <span>
 #include <utility>
-
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 
 #include "zygote/protocol.h"
 
 namespace snapjail::sched {
 namespace {
 
-// The most that a pipe can hold for an unprivileged process (fs.pipe-max-size): what the script wrote
-// before its end is at most that; what its children go on writing is not waited for.
+// The most that a pipe can hold for an unprivileged process (fs.pipe-max-size): what the script
+// wrote before its end is at most that; what its children go on writing is not waited for.
 constexpr std::size_t kPipeBytesMax = std::size_t{1} << 20;
 
 }  // namespace
@@ -56,14 +55,14 @@ void JobRun::start(Job job, std::function<void()> on_ended) {
 }
 
 void JobRun::send_job() {
-    boost::asio::async_write(
-        guest_->job, boost::asio::buffer(message_),
-        [self = shared_from_this()](boost::system::error_code, std::size_t) {
-            // A guest that has closed its end is about to end, and its end says why.
-            boost::system::error_code ignored;
-            self->guest_->job.close(ignored);
-            self->message_ = {};
-        });
+    boost::asio::async_write(guest_->job, boost::asio::buffer(message_),
+                             [self = shared_from_this()](boost::system::error_code, std::size_t) {
+                                 // A guest that has closed its end is about to end, and its end
+                                 // says why.
+                                 boost::system::error_code ignored;
+                                 self->guest_->job.close(ignored);
+                                 self->message_ = {};
+                             });
 }
 
 void JobRun::read_output() {
@@ -88,8 +87,8 @@ void JobRun::read_result() {
     guest_->result.async_read_some(
         boost::asio::buffer(result_chunk_.get(), kChunkBytes),
         [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-            // End of file without a frame: the process is ending, or has closed the pipe and goes on.
-            // Either way its death or the deadline decides.
+            // End of file without a frame: the process is ending, or has closed the pipe and goes
+            // on. Either way its death or the deadline decides.
             if (self->ending_ || error) {
                 return;
             }
@@ -172,12 +171,12 @@ void JobRun::abandon() {
 
 Outcome JobRun::take_outcome() {
     CHECK(ending_.has_value());
-    return Outcome{.ending = std::move(*ending_),
-                   .stdout_bytes = std::move(output_),
-                   .stdout_truncated = is_output_truncated_,
-                   .queue_time = {},
-                   .run_time = std::chrono::duration_cast<std::chrono::microseconds>(ended_ -
-                                                                                     started_)};
+    return Outcome{
+        .ending = std::move(*ending_),
+        .stdout_bytes = std::move(output_),
+        .stdout_truncated = is_output_truncated_,
+        .queue_time = {},
+        .run_time = std::chrono::duration_cast<std::chrono::microseconds>(ended_ - started_)};
 }
 
 }  // namespace snapjail::sched

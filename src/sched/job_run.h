@@ -1,17 +1,17 @@
 #pragma once
-// JobRun: one job in one guest, from the script's first byte sent until its ending is known. Reads both
-// of the guest's pipes all the time, whatever the guest does; nothing that it does can make this wait.
+// JobRun: one job in one guest, from the script's first byte sent until its ending is known. Reads
+// both of the guest's pipes all the time, whatever the guest does; nothing that it does can make
+// this wait.
 
 #include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "sched/guest.h"
 #include "sched/job.h"
@@ -30,8 +30,8 @@ class JobRun : public std::enable_shared_from_this<JobRun> {
   public:
     JobRun(boost::asio::io_context& io, std::shared_ptr<Guest> guest, RunLimits limits);
 
-    // `on_ended` is called once, from the io_context, when outcome() is known. The guest still has to
-    // be ended then: it may live on.
+    // `on_ended` is called once, from the io_context, when outcome() is known. The guest still has
+    // to be ended then: it may live on.
     void start(Job job, std::function<void()> on_ended);
 
     // Stops looking: `on_ended` is not called any more.

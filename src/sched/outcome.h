@@ -1,6 +1,6 @@
 #pragma once
-// Outcome: what became of a job, as a value. What a guest did is never an Error: an endless loop that
-// was stopped in time is a service well done. The one exception is Failed, which is our fault.
+// Outcome: what became of a job, as a value. What a guest did is never an Error: an endless loop
+// that was stopped in time is a service well done. The one exception is Failed, which is our fault.
 
 #include <chrono>
 #include <cstdint>
@@ -19,10 +19,10 @@ enum class FaultKind : std::uint8_t {
     kNoMain,
     kSyntaxError,
     kException,
-    kExit,            // SystemExit, os._exit, or the process ended before main() returned.
+    kExit,  // SystemExit, os._exit, or the process ended before main() returned.
     kNotJson,
     kResultTooLarge,
-    kMemoryLimit,     // A MemoryError that nobody caught, or the cgroup's limit.
+    kMemoryLimit,  // A MemoryError that nobody caught, or the cgroup's limit.
 };
 
 // Everything in it is hostile text from the guest, bounded in size; not yet checked for UTF-8.

@@ -1,15 +1,14 @@
 #include "sched/scheduler.h"
 
 #include <algorithm>
-#include <deque>
-#include <optional>
-#include <thread>
-#include <utility>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <optional>
+#include <thread>
+#include <utility>
 
 #include "sched/guest_pool.h"
 #include "sched/job_run.h"
@@ -144,12 +143,11 @@ asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest() {
 }
 
 asio::awaitable<Outcome> Scheduler::State::run_in_guest(std::shared_ptr<Guest> guest, Job job) {
-    auto job_run = std::make_shared<JobRun>(
-        io, guest,
-        RunLimits{.wall_time_max = limits.wall_time_max,
-                  .cpu_time_max = limits.cpu_time_max,
-                  .stdout_bytes_max = limits.stdout_bytes_max,
-                  .result_bytes_max = limits.result_bytes_max});
+    auto job_run = std::make_shared<JobRun>(io, guest,
+                                            RunLimits{.wall_time_max = limits.wall_time_max,
+                                                      .cpu_time_max = limits.cpu_time_max,
+                                                      .stdout_bytes_max = limits.stdout_bytes_max,
+                                                      .result_bytes_max = limits.result_bytes_max});
     GuestUse use(pool, guest, job_run);
     asio::steady_timer ended(io, steady_clock::time_point::max());
     job_run->start(std::move(job), [&ended] { ended.cancel(); });
@@ -164,10 +162,12 @@ asio::awaitable<Outcome> Scheduler::State::run_in_guest(std::shared_ptr<Guest> g
 }
 
 std::chrono::seconds Scheduler::State::retry_after() const {
-    // When the queue before it will have gone at the worst: every job at its wall limit, all slots busy.
+    // When the queue before it will have gone at the worst: every job at its wall limit, all slots
+    // busy.
     auto rounds = 1 + queue.size() / std::max(1u, limits.slots);
     auto worst = limits.wall_time_max * static_cast<std::int64_t>(rounds);
-    auto seconds = std::chrono::ceil<std::chrono::seconds>(worst / 4);  // Few jobs are at the worst.
+    auto seconds =
+        std::chrono::ceil<std::chrono::seconds>(worst / 4);  // Few jobs are at the worst.
     return std::clamp(seconds, std::chrono::seconds(1), std::chrono::seconds(30));
 }
 
@@ -182,8 +182,8 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
     }
     auto submitted = steady_clock::now();
     auto guest = co_await acquire_guest();
-    auto queue_time = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() -
-                                                                            submitted);
+    auto queue_time =
+        std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - submitted);
     // Not as a conditional expression: gcc 12 destroys the value of a co_await within one twice.
     Outcome outcome;
     if (guest) {
@@ -197,25 +197,33 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
 
 Scheduler::Scheduler(asio::io_context& io, SchedulerLimits limits)
     : state_(std::make_shared<State>(io, limits)) {
-    state_->pool = std::make_shared<GuestPool>(
-        io, pool_limits(limits), [weak = std::weak_ptr<State>(state_)] {
+    state_->pool =
+        std::make_shared<GuestPool>(io, pool_limits(limits), [weak = std::weak_ptr<State>(state_)] {
             if (auto state = weak.lock()) {
                 state->hand_out_guests();
             }
         });
 }
 
-Scheduler::~Scheduler() { state_->pool->close(); }
+Scheduler::~Scheduler() {
+    state_->pool->close();
+}
 
-void Scheduler::attach(UniqueFd zygote_socket) { state_->pool->attach(std::move(zygote_socket)); }
+void Scheduler::attach(UniqueFd zygote_socket) {
+    state_->pool->attach(std::move(zygote_socket));
+}
 
-asio::awaitable<Outcome> Scheduler::run(Job job) { return state_->run(std::move(job)); }
+asio::awaitable<Outcome> Scheduler::run(Job job) {
+    return state_->run(std::move(job));
+}
 
 bool Scheduler::is_ready() const {
     return !state_->is_draining && state_->pool->has_been_ready();
 }
 
-void Scheduler::drain() { state_->is_draining = true; }
+void Scheduler::drain() {
+    state_->is_draining = true;
+}
 
 SchedulerStats Scheduler::stats() const {
     return {.guests_waiting = state_->pool->waiting_count(),

@@ -1,17 +1,17 @@
 #pragma once
-// Scheduler: jobs to guests. It keeps a pool of waiting guests filled from the zygote, a bounded queue
-// with a deadline before it, a deadline for each running job, and says what became of each. It knows
-// no HTTP. One thread: all of it runs on the io_context's.
+// Scheduler: jobs to guests. It keeps a pool of waiting guests filled from the zygote, a bounded
+// queue with a deadline before it, a deadline for each running job, and says what became of each.
+// It knows no HTTP. One thread: all of it runs on the io_context's.
 //
-// Every guest is used once. Whatever ends a job also ends its jail, whole, before the slot is reused.
+// Every guest is used once. Whatever ends a job also ends its jail, whole, before the slot is
+// reused.
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "base/unique_fd.h"
 #include "sched/job.h"
@@ -20,9 +20,9 @@
 namespace snapjail::sched {
 
 struct SchedulerLimits {
-    std::uint32_t slots = 8;             // Guests alive at once, waiting or running.
+    std::uint32_t slots = 8;               // Guests alive at once, waiting or running.
     std::uint32_t guests_waiting_max = 8;  // Kept warm ahead of need; each costs some 4 MB.
-    std::size_t queue_depth_max = 512;   // Jobs waiting for a guest; the next one is refused.
+    std::size_t queue_depth_max = 512;     // Jobs waiting for a guest; the next one is refused.
     std::chrono::milliseconds queue_time_max{10'000};  // A job that has waited so long is refused.
     std::chrono::milliseconds wall_time_max{6'000};
     std::chrono::seconds cpu_time_max{2};
@@ -44,8 +44,8 @@ class Scheduler {
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    // Takes the socket to a zygote that is ready; it replaces an earlier one, whose running jobs end as
-    // Failed if that zygote has died, and are left to finish if it lives.
+    // Takes the socket to a zygote that is ready; it replaces an earlier one, whose running jobs
+    // end as Failed if that zygote has died, and are left to finish if it lives.
     void attach(UniqueFd zygote_socket);
 
     // Runs one job to its outcome. Cancelling it (terminal) ends the jail at once.

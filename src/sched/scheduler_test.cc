@@ -1,4 +1,5 @@
-// The scheduler with a real zygote and real guests: needs namespaces, as a service in tier full does.
+// The scheduler with a real zygote and real guests: needs namespaces, as a service in tier full
+// does.
 #include "sched/scheduler.h"
 
 #include <gtest/gtest.h>
@@ -7,16 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <cstdlib>
 #include <future>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 
 #include "base/syscall.h"
 #include "zygote/launcher.h"
@@ -189,13 +189,13 @@ TEST_F(SchedulerTest, AResultPastItsBoundIsAFault) {
 }
 
 TEST_F(SchedulerTest, BytesOnTheResultsDescriptorAreNeverAResult) {
-    Outcome outcome = run(
-        "import os\n"
-        "def main():\n"
-        "    for fd in range(3, 1024):\n"
-        "        try: os.write(fd, b'{\"result\": \"forged\"}')\n"
-        "        except OSError: pass\n"
-        "    return 1\n");
+    Outcome outcome =
+        run("import os\n"
+            "def main():\n"
+            "    for fd in range(3, 1024):\n"
+            "        try: os.write(fd, b'{\"result\": \"forged\"}')\n"
+            "        except OSError: pass\n"
+            "    return 1\n");
 
     EXPECT_EQ(ending_as<Faulted>(outcome).kind, FaultKind::kNotJson);
 }

@@ -70,8 +70,8 @@ void ZygoteLink::wait_for_events() {
 void ZygoteLink::receive_all() {
     while (socket_.is_open()) {
         zygote::Event event;
-        auto received = receive_with_fds(socket_.native_handle(),
-                                         std::as_writable_bytes(std::span(&event, 1)));
+        auto received =
+            receive_with_fds(socket_.native_handle(), std::as_writable_bytes(std::span(&event, 1)));
         if (!received && received.error().sys_errno == EAGAIN) {
             wait_for_events();
             return;

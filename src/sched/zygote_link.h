@@ -1,14 +1,13 @@
 #pragma once
-// ZygoteLink: the front's end of its socket to one zygote. Commands go out, events come in; it holds no
-// state of guests. One thread.
+// ZygoteLink: the front's end of its socket to one zygote. Commands go out, events come in; it
+// holds no state of guests. One thread.
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/unique_fd.h"
 #include "zygote/protocol.h"

@@ -31,8 +31,8 @@ namespace {
 constexpr uid_t kOutsideId = 65500;
 constexpr std::size_t kOwnFileBytesMax = std::size_t{64} << 20;  // The extension, unstripped.
 
-// All that a guest's environment ever holds. One thread for each numeric library: their threads would
-// not survive the fork.
+// All that a guest's environment ever holds. One thread for each numeric library: their threads
+// would not survive the fork.
 constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                         "HOME=/tmp",
                                         "TMPDIR=/tmp",
@@ -60,8 +60,8 @@ struct ChildOrders {
     const char* const* argv;
     int channel;
     int plan_memfd;
-    int go_pipe;      // One byte arrives when the id maps are written.
-    int report_pipe;  // Ends with exec.
+    int go_pipe;               // One byte arrives when the id maps are written.
+    int report_pipe;           // Ends with exec.
     bool becomes_root_inside;  // We are root outside: take the mapped id.
 };
 
@@ -74,8 +74,7 @@ struct ChildOrders {
 
 bool take_mapped_ids(const ChildOrders& orders) noexcept {
     return !orders.becomes_root_inside ||
-           (::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 &&
-            ::setresuid(0, 0, 0) == 0);
+           (::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0);
 }
 
 bool arrange_descriptors(const ChildOrders& orders, int proc_self) noexcept {
@@ -130,8 +129,8 @@ void reset_signals() noexcept {
                             offsetof(jail::JailPlan, has_proc)) == sizeof(has_proc_word));
     require(kSession, ::setsid() >= 0);
     require(kDescriptors, arrange_descriptors(orders, proc_self));
-    // After the change of ids, which clears it. A supervisor that died before this line is noticed by
-    // the end of the channel.
+    // After the change of ids, which clears it. A supervisor that died before this line is noticed
+    // by the end of the channel.
     require(kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
     require(kSeccomp, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     ::execve(orders.argv[0], const_cast<char* const*>(orders.argv),
@@ -140,8 +139,8 @@ void reset_signals() noexcept {
     ::_exit(1);
 }
 
-// Inside, the zygote is root of its namespaces; outside, it is nobody of note, or the one who started
-// us. Written by the parent: with our privilege where that is needed.
+// Inside, the zygote is root of its namespaces; outside, it is nobody of note, or the one who
+// started us. Written by the parent: with our privilege where that is needed.
 Result<void> write_id_maps(pid_t child, const ZygoteSpec& spec) {
     std::string folder = "/proc/" + std::to_string(child);
     uid_t uid = spec.outside_id.value_or(::geteuid());
@@ -161,8 +160,8 @@ Error child_failed(const ChildReport& report) {
 
 Result<void> await_exec(const UniqueFd& report_pipe) {
     ChildReport report;
-    ssize_t size = TRY(retry_eintr(
-        "read", [&] { return ::read(report_pipe.get(), &report, sizeof(report)); }));
+    ssize_t size = TRY(
+        retry_eintr("read", [&] { return ::read(report_pipe.get(), &report, sizeof(report)); }));
     if (size == 0) {
         return {};  // End of file: exec has closed the other end.
     }
@@ -196,7 +195,8 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     add_rlimit(plan, RLIMIT_NOFILE, limits.open_files_max);
     add_rlimit(plan, RLIMIT_STACK, limits.stack_bytes_max);
     add_rlimit(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
-    for (int resource : {RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
+    for (int resource :
+         {RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
         add_rlimit(plan, resource, 0);
     }
     return plan;
@@ -230,8 +230,8 @@ std::string comma_separated(const std::vector<std::string>& words) {
 
 std::vector<std::string> interpreter_argv(const std::string& program, const std::string& script) {
     // Isolated: no PYTHON* variables, no user's site folder. UTF-8 whatever the locale.
-    return {program, "-I", "-B", "-X", "utf8",
-            std::string("/") + jail::kLibraryFolder + "/" + script};
+    return {program, "-I",   "-B",
+            "-X",    "utf8", std::string("/") + jail::kLibraryFolder + "/" + script};
 }
 
 Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
@@ -251,8 +251,7 @@ Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
 
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
     ZygoteSpec spec;
-    spec.interpreter =
-        TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder));
+    spec.interpreter = TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder));
     spec.tree = TRY(jail::plan_root_tree(spec.interpreter, TRY(own_files(settings))));
     spec.plan = TRY(make_plan(settings));
     TRY(set_cold_argv(spec.plan, spec.interpreter.program));
@@ -274,10 +273,14 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
         argv.push_back(argument.c_str());
     }
     argv.push_back(nullptr);
-    ChildOrders orders{&spec.tree,          &spec.plan,
-                       argv.data(),         channel.second.get(),
-                       plan_memfd.get(),    go.read_end.get(),
-                       report.write_end.get(), spec.outside_id.has_value()};
+    ChildOrders orders{&spec.tree,
+                       &spec.plan,
+                       argv.data(),
+                       channel.second.get(),
+                       plan_memfd.get(),
+                       go.read_end.get(),
+                       report.write_end.get(),
+                       spec.outside_id.has_value()};
 
     // Not glibc's fork(): it takes no flags. One thread, and the child allocates nothing.
     constexpr unsigned long kFlags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
@@ -322,13 +325,16 @@ ZygoteProcess& ZygoteProcess::operator=(ZygoteProcess&& other) noexcept {
     return *this;
 }
 
-ZygoteProcess::~ZygoteProcess() { end(); }
+ZygoteProcess::~ZygoteProcess() {
+    end();
+}
 
 void ZygoteProcess::end() {
     if (pid_ <= 0) {
         return;
     }
-    // PID 1 of its namespace: the kernel ends all guests with it. Not reaped yet, so the number is ours.
+    // PID 1 of its namespace: the kernel ends all guests with it. Not reaped yet, so the number is
+    // ours.
     ::kill(pid_, SIGKILL);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

@@ -1,6 +1,6 @@
 #pragma once
-// launch_zygote: starts PYTHON_BIN as a zygote in namespaces and a read-only root of its own. For the
-// supervisor, which has one thread.
+// launch_zygote: starts PYTHON_BIN as a zygote in namespaces and a read-only root of its own. For
+// the supervisor, which has one thread.
 
 #include <sys/types.h>
 
@@ -32,7 +32,8 @@ struct ZygoteSpec {
     jail::RootTree tree;
     jail::JailPlan plan;
     std::vector<std::string> argv;
-    // When we are root: who the zygote and its guests are outside. Nobody owns a file under this id.
+    // When we are root: who the zygote and its guests are outside. Nobody owns a file under this
+    // id.
     std::optional<uid_t> outside_id;
 };
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings);

@@ -1,6 +1,6 @@
 #pragma once
-// The wire protocol between supervisor, front, zygote and guest: plain structures and frames, with a
-// version. Supervisor, front and zygote trust each other's layout: they are one build. A guest is
+// The wire protocol between supervisor, front, zygote and guest: plain structures and frames, with
+// a version. Supervisor, front and zygote trust each other's layout: they are one build. A guest is
 // trusted in nothing: what comes from it is a Frame, checked by sched/guest_channel.
 
 #include <cstdint>
@@ -15,8 +15,8 @@ constexpr int kChannelFd = 3;   // SEQPACKET to the supervisor.
 constexpr int kPlanFd = 4;      // A memfd that holds one jail::JailPlan.
 constexpr int kProcSelfFd = 5;  // The folder /proc/<its own pid> of the host's procfs.
 
-// Supervisor -> zygote: only this one message, with the socket to the front as its one descriptor. A
-// zygote that had a front before ends that one's guests first.
+// Supervisor -> zygote: only this one message, with the socket to the front as its one descriptor.
+// A zygote that had a front before ends that one's guests first.
 struct AttachMessage {
     std::uint32_t version = kProtocolVersion;
 };
@@ -41,8 +41,8 @@ struct Event {
     EventKind kind = EventKind::kSpawned;
     std::uint32_t step = 0;  // kSpawnFailed: a jail::SetupStep.
     std::uint64_t guest_id = 0;
-    std::int32_t sys_errno = 0;    // kSpawnFailed.
-    std::int32_t wait_status = 0;  // kGone: as from wait4(2).
+    std::int32_t sys_errno = 0;     // kSpawnFailed.
+    std::int32_t wait_status = 0;   // kGone: as from wait4(2).
     std::uint64_t cpu_time_us = 0;  // kGone: user and system time, children waited for included.
 };
 static_assert(std::is_trivially_copyable_v<Command> && std::is_trivially_copyable_v<Event>);
@@ -57,7 +57,8 @@ struct JobHeader {
 };
 constexpr std::uint32_t kScriptBytesMax = 64u << 20;  // Above any SCRIPT_BYTES_MAX that is allowed.
 
-// Guest -> front, on the result pipe. One kReady when it waits, then at most one other, then nothing.
+// Guest -> front, on the result pipe. One kReady when it waits, then at most one other, then
+// nothing.
 enum class FrameKind : std::uint32_t {
     kReady = 0x52454459,        // No payload.
     kSetupFailed = 0x4641494c,  // SetupFailedPayload.

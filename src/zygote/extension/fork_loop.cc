@@ -45,7 +45,8 @@ Result<UniqueFd> open_own_namespace(const char* name) {
 // fork() copies one thread: another one's locks would stay locked for ever.
 Result<void> require_one_thread() {
     int folder = ::openat(kProcSelfFd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    std::unique_ptr<DIR, int (*)(DIR*)> tasks(folder < 0 ? nullptr : ::fdopendir(folder), ::closedir);
+    std::unique_ptr<DIR, int (*)(DIR*)> tasks(folder < 0 ? nullptr : ::fdopendir(folder),
+                                              ::closedir);
     if (!tasks) {
         return Error::from_errno("open own task folder", errno);
     }
@@ -107,10 +108,11 @@ class ForkLoop {
         sigemptyset(&child_signal);
         sigaddset(&child_signal, SIGCHLD);
         ::sigprocmask(SIG_BLOCK, &child_signal, &guest_signal_mask_);
-        child_events_ = UniqueFd(TRY(retry_eintr(
-            "signalfd", [&] { return ::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK); })));
-        // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a fork
-        // inherits it for nothing. no_new_privs was set before exec.
+        child_events_ = UniqueFd(TRY(retry_eintr("signalfd", [&] {
+            return ::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK);
+        })));
+        // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a
+        // fork inherits it for nothing. no_new_privs was set before exec.
         sock_fprog filter{static_cast<unsigned short>(plan_.zygote_filter.count),
                           const_cast<sock_filter*>(plan_.zygote_filter.instructions.data())};
         TRY(retry_eintr("load the zygote's seccomp filter", [&] {
@@ -142,7 +144,8 @@ class ForkLoop {
 
     Result<void> take_front() {
         AttachMessage message;
-        auto received = receive_with_fds(kChannelFd, std::as_writable_bytes(std::span(&message, 1)));
+        auto received =
+            receive_with_fds(kChannelFd, std::as_writable_bytes(std::span(&message, 1)));
         if (!received || received->size != sizeof(message) || received->fds.size() != 1) {
             ::_exit(0);  // The supervisor has gone, or lost its mind: nobody needs us.
         }
@@ -162,7 +165,8 @@ class ForkLoop {
 
     void obey() {
         Command command;
-        auto received = receive_with_fds(front_.get(), std::as_writable_bytes(std::span(&command, 1)));
+        auto received =
+            receive_with_fds(front_.get(), std::as_writable_bytes(std::span(&command, 1)));
         if (!received || received->size != sizeof(command)) {
             drop_front();
             return;
@@ -203,8 +207,8 @@ class ForkLoop {
     Result<GuestPipes> fork_guest(const Command& command) {
         GuestPipes pipes{TRY(make_pipe()), TRY(make_pipe()), TRY(make_pipe())};
         TRY(enter_network(command.slot));
-        // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and not
-        // by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
+        // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and
+        // not by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
         TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
         PyOS_BeforeFork();
         pid_t child = ::fork();
@@ -222,8 +226,8 @@ class ForkLoop {
         return pipes;
     }
 
-    // A network namespace costs most of all to make and nothing to enter, so each slot keeps one. It
-    // is empty, and no guest ever has a right over it.
+    // A network namespace costs most of all to make and nothing to enter, so each slot keeps one.
+    // It is empty, and no guest ever has a right over it.
     Result<void> enter_network(std::uint32_t slot) {
         if (slot >= kSlotsMax) {
             return Error::from_errno("find slot", EINVAL);
@@ -232,8 +236,7 @@ class ForkLoop {
             networks_.resize(slot + 1);
         }
         if (networks_[slot].is_open()) {
-            TRY(retry_eintr("setns",
-                            [&] { return ::setns(networks_[slot].get(), CLONE_NEWNET); }));
+            TRY(retry_eintr("setns", [&] { return ::setns(networks_[slot].get(), CLONE_NEWNET); }));
             return {};
         }
         TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWNET); }));

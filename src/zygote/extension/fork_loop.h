@@ -9,8 +9,8 @@
 
 namespace snapjail::zygote {
 
-// Returns only on failure, with a Python exception set; when the supervisor is gone it exits. In each
-// guest `on_guest` is called without arguments, and must not return.
+// Returns only on failure, with a Python exception set; when the supervisor is gone it exits. In
+// each guest `on_guest` is called without arguments, and must not return.
 void run_fork_loop(const jail::JailPlan& plan, PyObject* on_guest);
 
 }  // namespace snapjail::zygote

@@ -21,7 +21,8 @@ enum class JsonEnding { kWritten, kNotJson, kTooLarge };
 
 struct JsonText {
     JsonEnding ending = JsonEnding::kWritten;
-    // kWritten: the text. kNotJson: what stands where, and the remedy: "set at $.a[3]; use sorted()".
+    // kWritten: the text. kNotJson: what stands where, and the remedy: "set at $.a[3]; use
+    // sorted()".
     std::string text;
 };
 

@@ -1,10 +1,10 @@
-// _snapjail: the extension module that PYTHON_BIN loads, in the zygote and in guests. What it offers
-// to Python stands in kMethods, at the end. On the stable ABI: one build for every CPython from 3.9.
+// _snapjail: the extension module that PYTHON_BIN loads, in the zygote and in guests. What it
+// offers to Python stands in kMethods, at the end. On the stable ABI: one build for every CPython
+// from 3.9.
 #include <Python.h>
-
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,10 +16,10 @@
 #include <string_view>
 
 #include "base/syscall.h"
+#include "jail/confine_guest.h"
 #include "zygote/extension/fork_loop.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"
-#include "jail/confine_guest.h"
 
 namespace snapjail::zygote {
 namespace {
@@ -33,7 +33,9 @@ std::uint32_t g_result_bytes_max = 0;
 // The process that may send frames: a script's own fork()s return through the runner too.
 pid_t g_guest_pid = -1;
 
-PyObject* raise_errno() { return PyErr_SetFromErrno(PyExc_OSError); }
+PyObject* raise_errno() {
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
 
 bool read_exactly(int fd, void* buffer, std::size_t size) {
     auto* at = static_cast<char*>(buffer);
@@ -80,8 +82,8 @@ std::string_view bytes_of(const T& value) {
     return {reinterpret_cast<const char*>(&value), sizeof(value)};
 }
 
-// The one frame that ends a job, and the process with it. Nothing of the interpreter's own end runs:
-// no atexit, no __del__, no waiting for threads.
+// The one frame that ends a job, and the process with it. Nothing of the interpreter's own end
+// runs: no atexit, no __del__, no waiting for threads.
 [[noreturn]] void send_and_exit(FrameKind kind, std::initializer_list<std::string_view> parts) {
     if (::getpid() != g_guest_pid) {
         ::_exit(0);  // A child that the script has forked: its parent sends the answer.
@@ -154,7 +156,8 @@ PyObject* py_receive_job(PyObject*, PyObject*) {
     return script;
 }
 
-// encode_json(value) -> (ending, bytes): 0 and the text; 1 and what is not JSON, where; 2: too large.
+// encode_json(value) -> (ending, bytes): 0 and the text; 1 and what is not JSON, where; 2: too
+// large.
 PyObject* py_encode_json(PyObject*, PyObject* value) {
     // Outside a job there is no limit but memory: warm-up, and wrapper.py run by hand.
     std::size_t bytes_max = g_result_bytes_max > 0 ? g_result_bytes_max : SIZE_MAX / 2;
@@ -194,8 +197,8 @@ PyMethodDef kMethods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "_snapjail", nullptr, -1,     kMethods,
-                       nullptr,               nullptr,     nullptr, nullptr};
+PyModuleDef kModule = {
+    PyModuleDef_HEAD_INIT, "_snapjail", nullptr, -1, kMethods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 }  // namespace snapjail::zygote
