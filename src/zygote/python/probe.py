@@ -1,8 +1,8 @@
-"""Tells the supervisor what this interpreter reads: run once, outside any jail, as PYTHON_BIN -I -B.
+"""Tells the supervisor what this interpreter reads: run once, outside any jail.
 
-Prints one JSON object: {"version": ..., "paths": [...]} or {"error": ...}. The paths are the standard
-library, everything on sys.path, a virtual environment or a prefix of its own as a whole, and the
-folders of all shared libraries that are in use once the extension modules have been loaded.
+Prints one JSON object: {"version": ..., "paths": [...]} or {"error": ...}. The paths are the
+standard library, everything on sys.path, a virtual environment or a prefix of its own as a whole, and
+the folders of all shared libraries that are in use once the extension modules have been loaded.
 """
 
 import json
@@ -59,7 +59,7 @@ def main():
     for name in LOADED_FOR_THEIR_LIBRARIES:
         try:
             __import__(name)
-        except Exception:  # A package that is broken here would be so in the jail: its user will see.
+        except Exception:  # What is broken here is so in the jail: its user will see.
             pass
     print(json.dumps({"version": sys.version.split()[0], "paths": wanted_paths()}))
 

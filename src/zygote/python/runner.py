@@ -26,7 +26,7 @@ import warmup  # noqa: E402
 
 sys.path.remove(HERE)
 
-# The one place where an ending becomes a frame; bound early, for the script may patch what it finds.
+# Where an ending becomes a frame; bound early, for the script may patch what it finds.
 _encode, _finish_result, _finish_fault = (
     _native.encode_json,
     _native.finish_result,
@@ -69,7 +69,7 @@ def warm_guest():
 
 
 def reseed():
-    """Nothing random that a guest was forked with may be left: every guest was forked with the same.
+    """Nothing random that a guest was forked with may be left: all were forked with the same.
 
     CPython's own fork hook has reseeded `random`; warm-up and these are what it does not know.
     """

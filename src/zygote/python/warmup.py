@@ -1,6 +1,6 @@
 """A script like those to come: run by the zygote and once by each guest before its job arrives.
 
-It writes to the pages and fills the caches that such scripts touch, so that a job finds them its own.
+It writes to the pages and fills the caches that such scripts touch, so that a job has them already.
 It must leave nothing behind that a script could notice.
 """
 

@@ -1,7 +1,7 @@
 """The zygote: imports what scripts will want, warms it, freezes it, and forks guests for ever.
 
-Exec'ed by the supervisor as `zygote.py MODULE,MODULE...` in namespaces and a read-only root of its own.
-Never sees a script.
+Exec'ed by the supervisor as `zygote.py MODULE,MODULE...` in namespaces and a read-only root of its
+own. Never sees a script.
 """
 
 import gc
@@ -30,7 +30,7 @@ def preload(names):
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception as error:  # Without it scripts only start slower; they say what is missing.
+        except Exception as error:  # Scripts say what they miss.
             print(f"zygote: cannot preload {name}: {error!r}", file=sys.stderr)
 
 
