@@ -69,7 +69,6 @@ asio::awaitable<void> Connection::turn_away() {
     if (received != Received::kHungUp) {
         Reply reply{.response = make_refusal({503, "overloaded", "too many connections are open"}),
                     .request_id = context_->request_ids.next()};
-        reply.response.headers.emplace_back("Retry-After", "1");
         if (co_await write_reply(reply)) {
             co_await linger();
         }
@@ -281,9 +280,13 @@ asio::awaitable<void> Connection::watch_for_hang_up() {
 }
 
 Response Connection::make_refusal(const Refusal& refusal) const {
-    return {.status = refusal.status,
-            .headers = {},
-            .body = context_->error_body(refusal.message, refusal.type)};
+    Response response{.status = refusal.status,
+                      .headers = {},
+                      .body = context_->error_body(refusal.message, refusal.type)};
+    if (refusal.status == 503) {
+        response.headers.emplace_back("Retry-After", "1");
+    }
+    return response;
 }
 
 asio::awaitable<bool> Connection::write_reply(const Reply& reply) {

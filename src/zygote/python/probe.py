@@ -1,8 +1,8 @@
 """Tells the supervisor what this interpreter reads: run once, outside any jail.
 
 Prints one JSON object: {"version": ..., "paths": [...]} or {"error": ...}. The paths are the
-standard library, everything on sys.path, a virtual environment or a prefix of its own as a whole, and
-the folders of all shared libraries that are in use once the extension modules have been loaded.
+standard library, everything on sys.path, a virtual environment or a prefix of its own as a whole,
+and the folders of all shared libraries in use once the extension modules have been loaded.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Runs one script and gives main()'s value: wrapper.py script.py result.json.
 
 This is what runs in a guest. The runner calls run() and describe_fault() directly; called as a
-program it does the same and writes the value to result.json. WRAPPER_PATH names another program to be
-called like it.
+program it does the same and writes the value to result.json. WRAPPER_PATH names another program to
+be called like it.
 
 Nothing here is safe from the script, which shares the interpreter: what must hold whatever a script
 does is held from outside. What is used after the script has run is bound to local names before.
