@@ -1,0 +1,9 @@
+# Attack: load a BPF program or map.
+# Expect: "EPERM"
+# Control: "done"
+# Control-as: root
+
+
+def main():
+    attributes = (ctypes.c_uint32 * 18)(2, 4, 4, 1)  # An array map of one element.
+    return call("bpf", 0, attributes, 72)

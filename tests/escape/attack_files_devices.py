@@ -1,0 +1,14 @@
+# Attack: open the machine's devices.
+# Expect: []
+# Control: true
+
+
+HARMLESS = {"null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout", "stderr", "shm"}
+
+
+def main():
+    return sorted(set(os.listdir("/dev")) - HARMLESS)
+
+
+def control():
+    return len(main()) > 0

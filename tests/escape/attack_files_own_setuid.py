@@ -1,0 +1,29 @@
+# Attack: make a program of its own that runs as somebody else.
+# Expect: [1000, 1000]
+# Control: true
+
+
+import shutil
+import subprocess
+
+
+def main():
+    shutil.copy(os.path.realpath(sys.executable), "/tmp/program")
+    os.chmod("/tmp/program", 0o6755)
+    code = "import os; print(os.getuid(), os.geteuid())"
+    try:
+        told = subprocess.check_output(["/tmp/program", "-c", code], env=environment())
+    except OSError:
+        return [os.getuid(), os.geteuid()]  # Not even run.
+    return [int(number) for number in told.split()]
+
+
+def environment():
+    return {"PYTHONHOME": sys.base_prefix}
+
+
+def control():
+    # Outside, where the owner is who runs it, the bit is kept: the file is what it claims to be.
+    shutil.copy("/bin/sh", "program")
+    os.chmod("program", 0o6755)
+    return os.stat("program").st_mode & 0o6000 == 0o6000

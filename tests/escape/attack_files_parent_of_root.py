@@ -1,0 +1,10 @@
+# Attack: climb above the root by '..' and by a descriptor of it.
+# Expect: [true, true, true]
+# Control: [true, true, true]
+
+
+def main():
+    root = os.stat("/")
+    fd = os.open("/", os.O_RDONLY)
+    above = [os.stat("/.."), os.stat("/../../.."), os.stat("..", dir_fd=fd)]
+    return [(a.st_dev, a.st_ino) == (root.st_dev, root.st_ino) for a in above]

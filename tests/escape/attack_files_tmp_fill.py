@@ -1,0 +1,21 @@
+# Attack: fill the disk by many files.
+# Expect: "ENOSPC"
+# Control: "done"
+
+
+def main(files=20, size=10 * 2**20):
+    for n in range(files):
+        told = outcome(write, f"file{n}", size)
+        if told != "done":
+            return told
+    return "done"
+
+
+def write(name, size):
+    with open(name, "wb", buffering=0) as file:
+        while size > 0:
+            size -= file.write(b"x" * min(size, 2**20))
+
+
+def control():
+    return main(files=2, size=2**20)

@@ -1,0 +1,37 @@
+# Attack: find what containers hold for their owners: tokens, sockets, keys.
+# Expect: []
+# Control: true
+# Control-as: root
+
+
+PLACES = [
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/run/containerd/containerd.sock",
+    "/var/run/secrets/kubernetes.io/serviceaccount/token",
+    "/run/secrets",
+    "/.dockerenv",
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/etc/sudoers",
+    "/etc/ssh",
+    "/etc/machine-id",
+    "/etc/resolv.conf",
+    "/root/.ssh",
+    "/home",
+    "/var/log",
+    "/proc/kcore",
+    "/boot",
+]
+
+
+def main():
+    return [place for place in PLACES if os.path.exists(place) and not is_empty(place)]
+
+
+def is_empty(place):
+    return os.path.isdir(place) and not os.listdir(place)
+
+
+def control():
+    return "/etc/shadow" in main()

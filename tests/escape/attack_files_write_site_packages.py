@@ -1,0 +1,19 @@
+# Attack: leave a .pth file that every interpreter runs.
+# Expect: ["EROFS", "EROFS", "EROFS"]
+# Expect: ["EACCES", "EACCES", "EACCES"]
+# Control: ["done", "done", "done"]
+
+
+import numpy
+
+
+def main(folder=os.path.dirname(os.path.dirname(numpy.__file__))):
+    return [
+        outcome(open, os.path.join(folder, "left.pth"), "w"),
+        outcome(open, os.path.join(folder, "sitecustomize.py"), "w"),
+        outcome(os.mkdir, os.path.join(folder, "__pycache__x")),
+    ]
+
+
+def control():
+    return main(".")

@@ -1,0 +1,29 @@
+# Attack: fork until the machine is full.
+# Expect: [64, "EAGAIN"]
+# Control: 70
+
+
+import time
+
+
+def main():
+    count = 1
+    while count < 5000:
+        try:
+            if os.fork() == 0:
+                time.sleep(30)
+        except OSError as error:
+            return [count, errno.errorcode[error.errno]]
+        count += 1
+    return [count, "done"]
+
+
+def control():
+    # Bounded: seventy children that exit at once.
+    pids = []
+    for _ in range(70):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        pids.append(pid)
+    return sum(os.waitpid(pid, 0)[1] == 0 for pid in pids)

@@ -1,0 +1,7 @@
+# Attack: do by io_uring what the filter forbids as system calls.
+# Expect: "EPERM"
+# Control: "done"
+
+
+def main():
+    return call("io_uring_setup", 4, ctypes.create_string_buffer(120))

@@ -1,0 +1,17 @@
+# Attack: find what an earlier job put into the environment.
+# Expect: false
+# Control: true
+# First: leave
+
+
+def leave():
+    os.environ["LEFT"] = "1"
+
+
+def main():
+    return "LEFT" in os.environ
+
+
+def control():
+    leave()  # In one process it is seen: that is what a shared interpreter would do.
+    return main()

@@ -1,0 +1,28 @@
+# Attack: signal to another job by open file description locks.
+# Expect: "EPERM"
+# Expect: "free"
+# Control: "locked"
+# Meanwhile: hold
+
+
+import fcntl
+import json
+import struct
+import time
+
+
+def hold():
+    global file
+    file = os.open(json.__file__, os.O_RDONLY)
+    outcome(fcntl.fcntl, file, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+    tell_ready()
+    time.sleep(1)
+
+
+def main():
+    ask = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+    try:
+        told = fcntl.fcntl(os.open(json.__file__, os.O_RDONLY), 36, ask)  # F_OFD_GETLK
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return {fcntl.F_RDLCK: "locked", fcntl.F_UNLCK: "free"}[struct.unpack("hhqqi4x", told)[0]]

@@ -1,0 +1,8 @@
+# Attack: make a socket to the kernel's ciphers.
+# Expect: "EPERM"
+# Control: "done"
+# Control: "EAFNOSUPPORT"
+
+
+def main():
+    return outcome(socket.socket, 38, socket.SOCK_SEQPACKET, 0)

@@ -1,0 +1,9 @@
+# Attack: make a socket that reads all packets of a card.
+# Expect: "EPERM"
+# Control: "done"
+# Control: "EAFNOSUPPORT"
+# Control-as: root in net
+
+
+def main():
+    return outcome(socket.socket, 17, socket.SOCK_RAW, 0)

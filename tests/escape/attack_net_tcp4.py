@@ -1,0 +1,14 @@
+# Attack: connect to a TCP listener on the machine's loopback address.
+# Expect: "EPERM"
+# Control: "done"
+
+
+def main():
+    return outcome(reach)
+
+
+def reach():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(3)
+        s.connect(("127.0.0.1", TARGET["tcp4"]))
+        s.send(b"x")

@@ -1,0 +1,35 @@
+# Attack: read what the kernel tells about the machine and other users.
+# Expect: []
+# Control: true
+# Control-as: root
+
+
+# Not kmsg: reading it takes it away from whoever else reads it.
+FILES = [
+    "kcore",
+    "keys",
+    "key-users",
+    "kallsyms",
+    "modules",
+    "timer_list",
+    "iomem",
+    "sched_debug",
+    "slabinfo",
+    "vmallocinfo",
+    "interrupts",
+    "diskstats",
+    "partitions",
+]
+
+
+def main():
+    return [name for name in FILES if outcome(read, f"/proc/{name}") == "done"]
+
+
+def read(path):
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.read(fd, 1)
+
+
+def control():
+    return "interrupts" in main()

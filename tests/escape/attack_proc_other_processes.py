@@ -1,0 +1,14 @@
+# Attack: see any process but one's own.
+# Expect: []
+# Control: true
+
+
+def main():
+    if not os.path.isdir("/proc"):
+        return []
+    pids = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    return sorted(pids - {os.getpid()})
+
+
+def control():
+    return TARGET["victim"] in main()

@@ -1,0 +1,15 @@
+# Attack: reach the host's files through one's own magic links.
+# Expect: [false, false]
+# Control: true
+# Control-as: root
+
+
+def main():
+    return [
+        os.path.exists("/proc/self/root" + TARGET["secret"]),
+        os.path.exists("/proc/1/root" + TARGET["secret"]),
+    ]
+
+
+def control():
+    return main()[0]

@@ -1,0 +1,27 @@
+# Attack: type into the terminal of whoever started the service.
+# Expect: true
+# Control: true
+# Control-as: root
+
+
+import fcntl
+
+TIOCSTI = 0x5412
+
+
+def main():
+    # None of its descriptors is a terminal, and the request itself is not let through.
+    told = {outcome(fcntl.ioctl, fd, TIOCSTI, b"x") for fd in range(3)}
+    told.add(outcome(fcntl.ioctl, fd_of_console(), TIOCSTI, b"x"))
+    return told <= {"ENOTTY", "EPERM", "EBADF", "EIO"}
+
+
+def fd_of_console():
+    try:
+        return os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        return -1
+
+
+def control():
+    return outcome(fcntl.ioctl, os.openpty()[1], TIOCSTI, b"x") == "done"

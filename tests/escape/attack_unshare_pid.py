@@ -1,0 +1,8 @@
+# Attack: make a pid namespace of its own.
+# Expect: "EPERM"
+# Control: "done"
+# Control-as: root
+
+
+def main():
+    return call("unshare", 0x20000000)

@@ -1,0 +1,105 @@
+# Put in front of every attack, in the jail and outside alike: how a probe tries something and tells
+# what came of it. TARGET is what the test offers to be attacked, all of it the test's own.
+
+import ctypes
+import errno
+import os
+import platform
+import socket
+import sys
+
+TARGET = {}  # Replaced by the test.
+
+NUMBERS = {  # x86-64, and the generic table that AArch64 has.
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "capset": (126, 91),
+    "chroot": (161, 51),
+    "clock_adjtime": (305, 266),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "delete_module": (176, 106),
+    "execveat": (322, 281),
+    "fanotify_init": (300, 262),
+    "flock": (73, 32),
+    "fsopen": (430, 430),
+    "getpid": (39, 172),
+    "init_module": (175, 105),
+    "inotify_init1": (294, 26),
+    "io_uring_setup": (425, 425),
+    "kcmp": (312, 272),
+    "keyctl": (250, 219),
+    "landlock_create_ruleset": (444, 444),
+    "memfd_secret": (447, 447),
+    "modify_ldt": (154, None),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "msgctl": (71, 187),
+    "msgget": (68, 186),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "perf_event_open": (298, 241),
+    "personality": (135, 92),
+    "pidfd_getfd": (438, 438),
+    "pidfd_open": (434, 434),
+    "pidfd_send_signal": (424, 424),
+    "pivot_root": (155, 41),
+    "prctl": (157, 167),
+    "prlimit64": (302, 261),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "request_key": (249, 218),
+    "sched_setscheduler": (144, 119),
+    "seccomp": (317, 277),
+    "semctl": (66, 191),
+    "semget": (64, 190),
+    "sethostname": (170, 161),
+    "setns": (308, 268),
+    "setpriority": (141, 140),
+    "shmctl": (31, 195),
+    "shmget": (29, 194),
+    "splice": (275, 76),
+    "swapon": (167, 224),
+    "syslog": (103, 116),
+    "tgkill": (234, 131),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+    "vmsplice": (278, 75),
+}
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+ARCHITECTURE = platform.machine()
+
+
+def syscall(name, *arguments):
+    """The raw system call's value; raises OSError. Buffers go by reference, None is NULL."""
+    number = NUMBERS[name][0 if ARCHITECTURE == "x86_64" else 1]
+    plain = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    value = _libc.syscall(ctypes.c_long(number), *plain)
+    if value == -1:
+        raise OSError(ctypes.get_errno(), name)
+    return value
+
+
+def outcome(function, *arguments):
+    """'done', or the name of what stood in the way: EPERM, ENOENT, ..."""
+    try:
+        function(*arguments)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
+    return "done"
+
+
+def call(name, *arguments):
+    return outcome(syscall, name, *arguments)
+
+
+def tell_ready():
+    """Seen from outside by the process's name: the attack may go on elsewhere."""
+    _libc.prctl(15, TARGET["token"].encode())

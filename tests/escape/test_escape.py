@@ -1,0 +1,179 @@
+"""Runs every attack_*.py in the jail, and its control outside: the probe must work to prove a thing.
+
+An attack's header says what it tries, what the jail must make of it and what the same probe gives
+outside:
+    # Attack: one sentence.
+    # Expect: "EPERM"              the JSON of main()'s value; several lines: any of them
+    # Expect: error_type=signal    or the job ends so
+    # Control: "done"              the JSON of control()'s value outside, of main()'s without one
+    # Control-as: root             or: root in mount uts, namespaces that keep this machine as it was
+    # First: leave                 jobs that call leave() run before
+    # Meanwhile: hold              a job that calls hold() runs at the same time
+    # Only: x86_64
+
+A control runs unconfined, and often as root. So it changes nothing that others see or that outlives
+it: it acts on itself, on what TARGET offers, or in namespaces of its own. Nothing that names a user,
+a group or everybody (PRIO_USER, kill(-1)) has a control, and no address lies outside this machine.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import processes
+import pytest
+from service import CANARY, PYTHON
+
+from targets import Targets
+
+HERE = Path(__file__).parent
+PROBE = (HERE / "probe.py").read_text()
+OUTSIDE_SECONDS = 30
+
+
+class Attack:
+    def __init__(self, path):
+        self.text = path.read_text()
+        self.name = path.stem.removeprefix("attack_")
+        head = [line for line in self.text.splitlines() if line.startswith("# ")]
+        fields = [re.match(r"# ([A-Z][a-z]+(?:-as)?): (.*)", line) for line in head]
+        self.fields = [(match[1], match[2]) for match in fields if match]
+        assert self.all("Attack") and self.all("Expect") and self.all("Control"), path
+
+    def all(self, field):
+        return [value for name, value in self.fields if name == field]
+
+    def one(self, field):
+        return (self.all(field) or [""])[0]
+
+    def script(self, targets, main="main"):
+        """The attack as it is sent, aimed at these targets."""
+        aimed = PROBE.replace("TARGET = {}", f"TARGET = {targets.offered!r}")
+        extra = "" if main == "main" else f"\nmain = {main}\n"
+        return f"{aimed}\n\n{self.text}{extra}"
+
+    def check_architecture(self):
+        only = self.one("Only")
+        if only and only != platform.machine():
+            pytest.skip(f"an attack on {only}, this is {platform.machine()}")
+
+    def matches(self, answer):
+        for expected in self.all("Expect"):
+            word = expected.removeprefix("error_type=")
+            if word != expected:
+                if answer.outcome == (400, word):
+                    return True
+            elif answer.status == 200 and answer.json["result"] == json.loads(expected):
+                return True
+        return False
+
+
+ATTACKS = [Attack(path) for path in sorted(HERE.glob("attack_*.py"))]
+each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+
+
+@pytest.fixture(scope="module")
+def targets(service, tmp_path_factory):
+    offered = Targets(tmp_path_factory.mktemp("targets"), service)
+    yield offered
+    offered.close()
+
+
+@each_attack
+def test_the_jail_holds(service, targets, attack, request):
+    attack.check_architecture()
+    hits = targets.hits
+    if attack.one("First"):
+        leave = attack.script(targets, attack.one("First"))
+        assert {answer.status for answer in service.execute_all([leave] * 12, threads=4)} == {200}
+    if attack.one("Meanwhile"):
+        request.getfixturevalue("own")
+        with ThreadPoolExecutor(1) as pool:
+            holding = pool.submit(service.execute, attack.script(targets, attack.one("Meanwhile")))
+            service.wait_under_way(targets.token)
+            answers = [service.execute(attack.script(targets))]
+            assert not holding.done() or holding.result().status == 200, holding.result()
+            assert holding.result().status == 200, holding.result()
+    elif attack.one("First"):
+        answers = service.execute_all([attack.script(targets)] * 12, threads=4)
+    else:
+        answers = [service.execute(attack.script(targets))]
+
+    for answer in answers:
+        assert attack.matches(answer), f"expected {attack.all('Expect')}, got {answer}"
+        assert CANARY.encode() not in answer.raw
+        assert b"the host's secret" not in answer.raw
+        assert b"the victim's secret" not in answer.raw
+    assert targets.hits == hits, "a listener outside the jail was reached"
+    assert targets.victim.poll() is None, "a process outside the jail was ended"
+    after = service.execute("def main(): return 'next'")
+    assert after.result == "next" and after.seconds < 3
+
+
+@each_attack
+def test_the_probe_works_outside(targets, attack, tmp_path):
+    attack.check_architecture()
+    who, _, spaces = attack.one("Control-as").partition(" in ")
+    if who == "root" and os.getuid() != 0 and not spaces:
+        pytest.skip("this control needs root")
+    (tmp_path / "script.py").write_text(attack.script(targets))
+    if attack.one("First"):
+        run_outside(tmp_path, attack.one("First"), spaces)
+    if attack.one("Meanwhile"):
+        with start_outside(tmp_path, attack.one("Meanwhile"), spaces) as holding:
+            assert processes.wait_until(lambda: processes.name(holding.pid) == targets.token, 10)
+            value = run_outside(tmp_path, "main", spaces)
+            holding.kill()
+    else:
+        value = run_outside(tmp_path, "main", spaces)
+
+    assert value in [json.loads(text) for text in attack.all("Control")], value
+
+
+def start_outside(folder, function, spaces):
+    return subprocess.Popen(
+        [PYTHON, HERE / "outside.py", folder / "script.py", function, *spaces.split()],
+        cwd=folder,
+        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "SECRET_CANARY": "outside"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def run_outside(folder, function, spaces):
+    with start_outside(folder, function, spaces) as process:
+        try:
+            out, err = process.communicate(timeout=OUTSIDE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert process.returncode == 0, err.decode(errors="replace")[-2000:]
+    told = json.loads(out.decode().splitlines()[-1])
+    if "unable" in told:
+        pytest.skip(f"this host does not let the control run: {told['unable']}")
+    return told["result"]
+
+
+def test_every_target_is_on_this_machine(targets):
+    """The rule for whoever adds an attack: nothing aims at an address elsewhere."""
+    for attack in ATTACKS:
+        for address in re.findall(r"\d+\.\d+\.\d+\.\d+", attack.text):
+            assert address.startswith("127."), attack.name
+        for name in re.findall(r"[\"'][\w.-]+\.(?:com|org|net|internal|dev|io)[\"']", attack.text):
+            raise AssertionError(f"{attack.name} names {name}")
+
+
+def test_a_service_that_was_attacked_answers_quickly(service, targets):
+    """Last: all that was tried before has left it as it was."""
+    began = time.monotonic()
+    answers = service.execute_all(["def main(): return 'next'"] * 100, threads=8)
+
+    assert {answer.result for answer in answers} == {"next"}
+    assert time.monotonic() - began < 10
