@@ -53,7 +53,7 @@ def own():
 
 @pytest.fixture(scope="session")
 def impatient(own, mode):
-    """A service with a wall-clock limit of one second, so that an endless script costs one second."""
+    """A service with a limit of one second, so that an endless script costs one second."""
     running = Service({"SNAPJAIL_TIME_LIMIT": "1", "SNAPJAIL_CPU_LIMIT": "1"}, mode=mode).start()
     yield running
     running.stop()
@@ -61,7 +61,7 @@ def impatient(own, mode):
 
 @pytest.fixture
 def launch(own, mode):
-    """Makes services that this test alone uses; what it leaves running is ended without a verdict."""
+    """Makes services for this test alone; what it leaves running is ended without a verdict."""
     started = []
 
     def make(environment=None, arguments=(), mode=mode):
@@ -102,7 +102,7 @@ def pytest_runtest_call(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
-    """Skips beyond SNAPJAIL_SKIPS_ALLOWED fail the run: on a host that can do all, none is right."""
+    """Skips beyond SNAPJAIL_SKIPS_ALLOWED fail the run: a capable host has none."""
     allowed = os.environ.get("SNAPJAIL_SKIPS_ALLOWED")
     if allowed is not None and counts(session.config)["skipped"] > int(allowed):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -9,7 +9,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper():
-    """Whatever outlives a service becomes our child, so that it is seen instead of going to PID 1."""
+    """Whatever outlives a service becomes our child and is seen, instead of going to PID 1."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -116,7 +116,7 @@ def cgroup_count():
 
 
 def reap_orphans(known=()):
-    """Collects ended orphans that the kernel gave us; children in `known` belong to somebody's Popen."""
+    """Collects ended orphans that the kernel gave us; those in `known` belong to a Popen."""
     for pid, parent in parents().items():
         if parent == os.getpid() and pid not in known and not is_alive(pid):
             try:

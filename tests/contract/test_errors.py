@@ -111,7 +111,8 @@ def main():
         "async def main(): raise KeyError(1)",
         "def main(): exec('1/0')",
         "import threading\ndef main(x): pass",
-        "def main():\n    try: 1 / 0\n    except Exception as e: raise RuntimeError('chained') from e",
+        "def main():\n    try: 1 / 0\n"
+        "    except Exception as e: raise RuntimeError('chained') from e",
         "def main():\n    raise ExceptionGroup('two', [ValueError(1), KeyError(2)])",
         "class E(Exception):\n    def __str__(self): raise RuntimeError\ndef main(): raise E",
     ],
@@ -130,7 +131,10 @@ def test_no_error_holds_a_path_or_a_name_of_the_service(execute, script):
 
 
 def test_both_halves_of_a_chained_exception_are_in_the_traceback(execute):
-    script = "def main():\n    try:\n        1 / 0\n    except Exception as e:\n        raise RuntimeError('outer') from e\n"
+    script = (
+        "def main():\n    try:\n        1 / 0\n    except Exception as e:\n"
+        "        raise RuntimeError('outer') from e\n"
+    )
     trace = execute(script).json["traceback"]
 
     assert "ZeroDivisionError" in trace and "RuntimeError: outer" in trace
@@ -186,7 +190,10 @@ def test_a_hostile_exception_is_an_exception_of_bounded_size(service, definition
 
 
 def test_an_exception_in_a_thread_is_not_mains(execute):
-    script = "import threading\ndef main():\n    t = threading.Thread(target=lambda: 1 / 0)\n    t.start(); t.join()\n    return 1\n"
+    script = (
+        "import threading\ndef main():\n    t = threading.Thread(target=lambda: 1 / 0)\n"
+        "    t.start(); t.join()\n    return 1\n"
+    )
 
     assert execute(script).json == {"result": 1, "stdout": ""}
 
@@ -214,7 +221,10 @@ def test_an_exception_in_a_thread_is_not_mains(execute):
 )
 @pytest.mark.parametrize("place", ["import", "main"])
 def test_an_exit_before_main_returned_is_told_with_its_code(execute, statement, told, place):
-    script = f"import os, sys\nprint('before')\n{statement if place == 'import' else ''}\ndef main():\n    {statement}\n"
+    script = (
+        f"import os, sys\nprint('before')\n{statement if place == 'import' else ''}\n"
+        f"def main():\n    {statement}\n"
+    )
     answer = execute(script)
 
     assert answer.outcome == (400, "exit"), answer
@@ -233,7 +243,10 @@ def main():
 
 
 def test_the_end_of_the_process_from_a_thread_is_an_exit(execute):
-    script = "import os, threading, time\ndef main():\n    threading.Thread(target=os._exit, args=(8,)).start()\n    time.sleep(60)\n"
+    script = (
+        "import os, threading, time\ndef main():\n"
+        "    threading.Thread(target=os._exit, args=(8,)).start()\n    time.sleep(60)\n"
+    )
     answer = execute(script)
 
     assert answer.outcome == (400, "exit"), answer
@@ -241,7 +254,10 @@ def test_the_end_of_the_process_from_a_thread_is_an_exit(execute):
 
 
 def test_a_forked_child_that_returns_from_main_is_not_the_job(execute):
-    script = "import os, time\ndef main():\n    if os.fork() == 0: return 'child'\n    time.sleep(0.3)\n    return 'parent'\n"
+    script = (
+        "import os, time\ndef main():\n    if os.fork() == 0: return 'child'\n"
+        "    time.sleep(0.3)\n    return 'parent'\n"
+    )
     answer = execute(script)
 
     assert answer.status == 400 or answer.result in ("parent", "child"), answer
@@ -305,7 +321,10 @@ def main():
     ],
 )
 def test_a_signal_to_oneself_ends_the_job_or_nothing(service, statement):
-    script = f"import os, signal, threading\ndef main():\n    try: {statement}\n    except OSError: pass\n    return 'lives'\n"
+    script = (
+        f"import os, signal, threading\ndef main():\n    try: {statement}\n"
+        f"    except OSError: pass\n    return 'lives'\n"
+    )
     answer = service.execute(script)
 
     assert answer.outcome == (400, "signal") or answer.result == "lives", answer

@@ -12,7 +12,8 @@ import pytest
     "patch",
     [
         "import json\njson.dumps = json.dump = json.JSONEncoder.encode = lambda *a, **k: 'evil'",
-        "import json.encoder\njson.encoder.c_make_encoder = json.encoder.encode_basestring_ascii = None",
+        "import json.encoder\n"
+        "json.encoder.c_make_encoder = json.encoder.encode_basestring_ascii = None",
         "import sys\nsys.modules['json'] = sys.modules['os'] = sys.modules['struct'] = None",
         "import builtins\nbuiltins.print = lambda *a, **k: 1 / 0",
         "import sys\nsys.stdout = None",
@@ -21,7 +22,8 @@ import pytest
         "import os\nos.write = os.read = os.close = os.fsync = lambda *a: 1 / 0",
         "import os\nos._exit = lambda *a: None",
         "import builtins\nbuiltins.open = builtins.repr = builtins.str = lambda *a, **k: 'evil'",
-        "import builtins\nfor n in ('len', 'isinstance', 'type', 'dict', 'list', 'float', 'int', 'callable', 'getattr'):\n"
+        "import builtins\n"
+        "for n in 'len isinstance type dict list float int callable getattr'.split():\n"
         "    setattr(builtins, n, lambda *a, **k: 1 / 0)",
         "import sys\nsys.exit = sys.excepthook = sys.displayhook = None",
         "import traceback\ntraceback.format_exception = traceback.print_exc = None",
@@ -41,8 +43,10 @@ def test_a_patched_interpreter_still_gives_the_right_value(execute, patch):
     [
         "import sys\nsys.settrace(lambda *a: 1 / 0)",
         "import builtins\nvars(builtins).clear()",
-        "import sys\nf = sys._getframe()\nwhile f:\n    f.f_globals.update(main=None, json=None, os=None)\n    f = f.f_back",
-        "import gc\nfor o in gc.get_objects():\n    if type(o) is dict and 'result' in o: o['result'] = 'forged'",
+        "import sys\nf = sys._getframe()\nwhile f:\n"
+        "    f.f_globals.update(main=None, json=None, os=None)\n    f = f.f_back",
+        "import gc\nfor o in gc.get_objects():\n"
+        "    if type(o) is dict and 'result' in o: o['result'] = 'forged'",
         "import sys\nsys.setrecursionlimit(60)",
     ],
     ids=[
@@ -60,7 +64,7 @@ def test_a_broken_interpreter_gives_the_value_or_a_fault(service, patch):
     assert service.execute("def main():\n    return 1\n").result == 1
 
 
-# D-1, D-2: the result's descriptor is in reach of the script; what comes through it is not believed.
+# D-1, D-2: the result's descriptor is in reach of the script; what comes through is not believed.
 
 FORGERIES = [
     rb'{"result":"forged"}',

@@ -60,7 +60,7 @@ def test_a_smaller_limit_is_set_by_the_environment(start):
 
 
 def test_memory_of_all_processes_together_is_bounded_or_the_jail_ends(service):  # D-37
-    """Where there is no cgroup each process has the limit for itself; then this is only survived."""
+    """Without a cgroup each process has the limit for itself; then this is only survived."""
     script = """
 import os, time
 def main():
@@ -127,15 +127,18 @@ def test_one_jobs_processes_are_not_counted_for_another(service):
 @pytest.mark.parametrize(
     "script",
     [
-        "import os\ndef main():\n    while True:\n        try: os.fork()\n        except OSError: pass",
+        "import os\ndef main():\n    while True:\n        try: os.fork()\n"
+        "        except OSError: pass",
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
         "import os, sys\ndef main():\n    while True:\n        try:\n"
-        "            if os.fork() == 0: os.execv(sys.executable, [sys.executable, '/tmp/script.py'])\n"
+        "            if os.fork() == 0:\n"
+        "                os.execv(sys.executable, [sys.executable, '/tmp/script.py'])\n"
         "        except OSError: pass",
         "import os\ndef main():\n    while True:\n        try:\n"
         "            if os.fork() == 0: os._exit(0)\n        except OSError: pass",
         "import threading\ndef f():\n    while True:\n"
-        "        try: threading.Thread(target=f).start()\n        except RuntimeError: pass\nmain = f",
+        "        try: threading.Thread(target=f).start()\n        except RuntimeError: pass\n"
+        "main = f",
         "import os\ndef main():\n    while True:\n        try:\n            if os.fork() == 0:\n"
         "                os.setsid()\n                if os.fork(): os._exit(0)\n"
         "        except OSError: pass",
@@ -153,7 +156,10 @@ def test_a_bomb_ends_with_its_job(impatient, script):
 
 
 def test_a_bomb_and_a_neighbour_do_not_meet(impatient):
-    bomb = "import os\ndef main():\n    while True:\n        try: os.fork()\n        except OSError: pass"
+    bomb = (
+        "import os\ndef main():\n    while True:\n        try: os.fork()\n"
+        "        except OSError: pass"
+    )
     answers = impatient.execute_all([bomb] + [NEXT] * 20, threads=2)
 
     assert [answer.result for answer in answers[1:]] == ["next"] * 20
@@ -283,7 +289,8 @@ def main():
         "        os.set_blocking(w, False)\n        os.write(w, b'x' * 65536)\n    return 1 / 0",
         "pairs = [socket.socketpair() for _ in range(100)]\n    for a, b in pairs:\n"
         "        a.setblocking(False)\n        while True:\n"
-        "            try: a.send(b'x' * 65536)\n            except OSError: break\n    return 1 / 0",
+        "            try: a.send(b'x' * 65536)\n            except OSError: break\n"
+        "    return 1 / 0",
     ],
     ids=["memfd", "pipes", "socket queues"],
 )
@@ -336,7 +343,8 @@ def main():
         "queue = multiprocessing.Queue()\n    p = multiprocessing.Process(target=queue.put, "
         "args=([1, 2],))\n    p.start()\n    value = queue.get()\n    p.join()\n    return value",
         "value = multiprocessing.Value('i', 1)\n    return [value.value, 2]",
-        "import threading\n    out = []\n    t = threading.Thread(target=out.extend, args=([1, 2],))"
+        "import threading\n    out = []\n"
+        "    t = threading.Thread(target=out.extend, args=([1, 2],))"
         "\n    t.start()\n    t.join()\n    return out",
     ],
     ids=["Pool", "ProcessPoolExecutor", "ThreadPoolExecutor", "Queue", "Value", "Thread"],

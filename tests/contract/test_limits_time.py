@@ -1,4 +1,4 @@
-"""Wall time and CPU time: what is stopped, when, and that nothing holds back an answer that is due."""
+"""Wall time and CPU time: what is stopped and when, and that nothing delays a due answer."""
 
 import pytest
 
@@ -173,7 +173,8 @@ def main():
     os.wait()
     return 'due'""",
     "subprocess": "import subprocess, sys\ndef main():\n"
-    "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n    return 'due'",
+    "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
+    "    return 'due'",
     "asyncio task": "import asyncio\nasync def main():\n"
     "    asyncio.create_task(asyncio.sleep(100))\n    return 'due'",
     "atexit": "import atexit, time\natexit.register(time.sleep, 100)\ndef main(): return 'due'",

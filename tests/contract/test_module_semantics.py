@@ -31,7 +31,7 @@ def value_of(execute, expression, imports="import os, sys"):
         ("__import__('tempfile').gettempdir()", "/tmp"),
         ("main.__module__", "script"),
         (
-            "__builtins__ is __import__('builtins') or __builtins__ is vars(__import__('builtins'))",
+            "__builtins__ in (__import__('builtins'), vars(__import__('builtins')))",
             True,
         ),
     ],
@@ -92,7 +92,8 @@ def test_no_future_statement_of_ours_reaches_the_script(execute):
     assert execute("def f(x: no_such_name): pass\ndef main(): pass").error.startswith("NameError")
     assert (
         execute(
-            "from __future__ import annotations\ndef f(x: no_such_name): return 1\ndef main(): return f(1)"
+            "from __future__ import annotations\ndef f(x: no_such_name): return 1\n"
+            "def main(): return f(1)"
         ).result
         == 1
     )
@@ -349,7 +350,9 @@ def test_the_usual_libraries_work(execute, imports, expression, expected):  # D-
 
 IMPORT_ALL = """
 import importlib, sys, warnings
-SKIPPED = {'antigravity', 'this', 'idlelib', 'turtledemo', 'turtle', 'tkinter', '_tkinter', '__main__'}
+SKIPPED = {
+    'antigravity', 'this', 'idlelib', 'turtledemo', 'turtle', 'tkinter', '_tkinter', '__main__'
+}
 def main():
     warnings.simplefilter('ignore')
     failed = []

@@ -72,7 +72,10 @@ def test_each_profile_of_imports_draws_something_else(service, imports, draw):
 
 
 def test_what_is_drawn_at_import_differs_too(service):
-    script = "import random, numpy\nx = [random.random(), float(numpy.random.rand())]\ndef main(): return x"
+    script = (
+        "import random, numpy\nx = [random.random(), float(numpy.random.rand())]\n"
+        "def main(): return x"
+    )
     drawn = [answer.result for answer in service.execute_all([script] * JOBS, threads=2)]
 
     assert len({pair[0] for pair in drawn}) == len({pair[1] for pair in drawn}) == JOBS

@@ -265,7 +265,8 @@ def test_a_deeply_nested_unknown_field_is_refused_at_once(service):  # D-22
         "def main(x=__import__('os')._exit(3)): pass",
         "class main:\n    __import__('os')._exit(3)",
         "@lambda f: __import__('os')._exit(3)\ndef main(): pass",
-        "class M(type):\n    def __new__(*a): __import__('os')._exit(3)\nclass main(metaclass=M): pass",
+        "class M(type):\n    def __new__(*a): __import__('os')._exit(3)\n"
+        "class main(metaclass=M): pass",
     ],
     ids=["statement", "default argument", "class body", "decorator", "metaclass"],
 )

@@ -1,4 +1,4 @@
-"""Ten thousand jobs later the service holds what it held after a hundred: a leak check is a test."""
+"""Ten thousand jobs later the service holds what it held after a hundred."""
 
 import os
 import random
@@ -15,8 +15,8 @@ JOBS = int(os.environ.get("SNAPJAIL_RESIDUE_JOBS", "10000"))
 THREADS = 4
 SETTLE_SECONDS = 10  # Until the pool is full again and what the last jobs left is reaped.
 
-# What may differ without being a leak. Guests come and go, so their number is taken when the pool is
-# full; memory moves with the allocator and with what the pool's guests happen to share.
+# What may differ without being a leak. Guests come and go, so their number is taken when the pool
+# is full; memory moves with the allocator and with what the pool's guests happen to share.
 RSS_GROWTH_MAX = 0.15
 RSS_SLACK_KIB = 16 * 1024
 
@@ -51,7 +51,8 @@ MIX = [
     (20, "def main():\n    open('/tmp/left', 'w').write('x' * 10**6)\n    return 1", {None}),
     (
         20,
-        "import os, socket\ndef main():\n    global kept\n    kept = [socket.socketpair(), os.pipe()]\n"
+        "import os, socket\ndef main():\n    global kept\n"
+        "    kept = [socket.socketpair(), os.pipe()]\n"
         "    return 1",
         {None},
     ),

@@ -305,8 +305,9 @@ def evil(*_, **__):
     sys.exit("user code ran")
 
 def make(base, *arguments):
-    names = ("__repr__ __str__ __format__ __iter__ __len__ __getitem__ __contains__ __eq__ __bool__ "
-             "__int__ __float__ __index__ __hash__ __reduce__ __class_getitem__ keys items values encode").split()
+    names = ("__repr__ __str__ __format__ __iter__ __len__ __getitem__ __contains__ __eq__ "
+             "__bool__ __int__ __float__ __index__ __hash__ __reduce__ __class_getitem__ "
+             "keys items values encode").split()
     return type("Evil", (base,), {name: evil for name in names})(*arguments)
 
 class Colour(enum.IntEnum):
@@ -486,7 +487,8 @@ def test_what_ran_before_a_missing_main_is_in_stdout(execute):
         "class C:\n    def __del__(self): print('late')\nc = C()",
         "import atexit, os\natexit.register(os._exit, 9)",
         "import atexit, time\natexit.register(time.sleep, 100)",
-        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.5), print('late'))).start()",
+        "import threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(0.5), print('late'))).start()",
     ],
     ids=["atexit", "finalize", "__del__", "exit code", "sleeping", "thread"],
 )

@@ -176,8 +176,10 @@ def test_a_job_has_its_three_descriptors_and_the_results(execute):  # D-54
 @pytest.mark.both_modes
 def test_a_child_program_inherits_three_descriptors(execute):  # D-54
     script = (
-        "import json, subprocess, sys\ndef main():\n    return json.loads(subprocess.run([sys.executable, "
-        f"'-c', '''{LIST_DESCRIPTORS}\nimport json; print(json.dumps(main()))'''], capture_output=True,"
+        "import json, subprocess, sys\ndef main():\n"
+        "    return json.loads(subprocess.run([sys.executable, "
+        f"'-c', '''{LIST_DESCRIPTORS}\n"
+        f"import json; print(json.dumps(main()))'''], capture_output=True,"
         " close_fds=False, check=True).stdout)\n"
     )
     assert set(execute(script).result) == {"0", "1", "2"}
@@ -210,7 +212,8 @@ def main():
     mark = os.urandom(8).hex()
     open('/tmp/' + mark, 'w').close()
     time.sleep(0.5)
-    pids = [name for name in os.listdir('/proc') if name.isdigit()] if os.path.isdir('/proc') else []
+    proc = os.listdir('/proc') if os.path.isdir('/proc') else []
+    pids = [name for name in proc if name.isdigit()]
     return [len(os.listdir('/tmp')), len([p for p in pids if p != str(os.getpid())])]
 """
     answers = service.execute_all([script] * 8, threads=8)

@@ -260,7 +260,8 @@ def test_output_is_utf8_everywhere(execute):
         printing(
             "print('ü')",
             "subprocess.run([sys.executable, '-c', 'print(chr(0x6f22))'], check=True)",
-            value="[sys.stdout.encoding.lower(), sys.getfilesystemencoding(), open('x', 'w').encoding.lower()]",
+            value="[sys.stdout.encoding.lower(), sys.getfilesystemencoding(), "
+            "open('x', 'w').encoding.lower()]",
         )
     )
 

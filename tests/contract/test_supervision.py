@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("own")
 
 
 def answers_again(service, script=HELLO, seconds=BACK_SECONDS):
-    """Seconds until a script gets its value; whatever comes before is an answer or a closed door."""
+    """Seconds until a script gets its value; before that, an answer or a closed door."""
     began = time.monotonic()
     last = None
     while time.monotonic() - began < seconds + 10:

@@ -1,4 +1,4 @@
-"""Runs an attack's control outside the jail: python outside.py script.py function [namespace ...]."""
+"""Runs an attack's control outside the jail: outside.py script.py function [namespace ...]."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""What the attacks aim at: listeners, files and a process of the test's own, on this machine only."""
+"""What the attacks aim at: listeners, files and a process of the test's own, on this machine."""
 
 import os
 import secrets

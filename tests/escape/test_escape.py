@@ -1,4 +1,4 @@
-"""Runs every attack_*.py in the jail, and its control outside: the probe must work to prove a thing.
+"""Runs every attack_*.py in the jail, and its control outside: a probe that works proves a thing.
 
 An attack's header says what it tries, what the jail must make of it and what the same probe gives
 outside:
@@ -6,14 +6,14 @@ outside:
     # Expect: "EPERM"              the JSON of main()'s value; several lines: any of them
     # Expect: error_type=signal    or the job ends so
     # Control: "done"              the JSON of control()'s value outside, of main()'s without one
-    # Control-as: root             or: root in mount uts, namespaces that keep this machine as it was
+    # Control-as: root             or: root in mount uts, namespaces of its own
     # First: leave                 jobs that call leave() run before
     # Meanwhile: hold              a job that calls hold() runs at the same time
     # Only: x86_64
 
 A control runs unconfined, and often as root. So it changes nothing that others see or that outlives
-it: it acts on itself, on what TARGET offers, or in namespaces of its own. Nothing that names a user,
-a group or everybody (PRIO_USER, kill(-1)) has a control, and no address lies outside this machine.
+it: it acts on itself, on what TARGET offers, or in namespaces of its own. Nothing that names a
+user, a group or everybody (PRIO_USER, kill(-1)) is tried outside; no address lies off this machine.
 """
 
 import json
