@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cmath>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -49,7 +50,12 @@ void append_value(std::string& out, const Field& field) {
     } else if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
         out += std::to_string(*number);
     } else if (const auto* real = std::get_if<double>(&field.value)) {
-        fmt::format_to(std::back_inserter(out), "{:.3f}", *real);
+        // JSON has no NaN and no infinity.
+        if (std::isfinite(*real)) {
+            fmt::format_to(std::back_inserter(out), "{:.3f}", *real);
+        } else {
+            out += "null";
+        }
     }
 }
 
