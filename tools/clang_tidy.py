@@ -50,10 +50,13 @@ def findings_of(entry, build):
 def main():
     build = Path(sys.argv[1]).resolve()
     cache = build / "clang-tidy"
-    cache.mkdir(exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     version = subprocess.run([CLANG_TIDY, "--version"], capture_output=True, check=True).stdout
     settings = version + (ROOT / ".clang-tidy").read_bytes()
-    commands = json.loads((build / "compile_commands.json").read_text())
+    try:
+        commands = json.loads((build / "compile_commands.json").read_text())
+    except OSError as error:
+        sys.exit(f"clang_tidy.py: {error}: run tools/build-preset {build.name} first")
     entries = {e["file"]: e for e in commands if Path(e["file"]).is_relative_to(SRC)}
     keys = {name: key_of(entry, settings) for name, entry in entries.items()}
     stale = [name for name in sorted(entries) if not (cache / keys[name]).exists()]

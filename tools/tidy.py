@@ -34,8 +34,8 @@ COLUMNS = (r"(\.(cc|h|py|sh|cmake)|CMakeLists\.txt)$|^(serve|check|tools/[^.]+|\
 FILES_PER_FOLDER = ("src/", 25)  # Tests, which stand beside the code, are not counted.
 
 # What runs between fork and exec, or in the guest's process, owns descriptors as plain numbers.
-RAW_DESCRIPTORS = (r"^src/(base/(unique_fd|syscall)\.cc|jail/(build_root|confine_guest|landlock)\.cc"
-                   r"|zygote/(launcher\.cc|extension/))")
+RAW_DESCRIPTORS = (r"^src/base/(unique_fd|syscall)\.cc|^src/zygote/(launcher\.cc|extension/)"
+                   r"|^src/jail/(build_root|confine_guest|landlock)\.cc")
 CXX = r"^src/.*\.(cc|h)$"
 CXX_TEST = r"_test\.cc$"
 EVERYTHING = r""
@@ -52,7 +52,8 @@ CALLS = [
      "move a ManualClock, or wait for the event itself"),
     ("printing", r"\bstd::(cout|cerr|clog)\b|(?<!\w)f?printf\s*\(", CXX,
      r"^src/app/|" + CXX_TEST, "base/log.h"),
-    ("raw close()", r"(?<![\w.>~:])(::)?close\s*\(\s*[^)\s]", CXX, RAW_DESCRIPTORS + "|" + CXX_TEST, "UniqueFd"),
+    ("raw close()", r"(?<![\w.>~:])(::)?close\s*\(\s*[^)\s]", CXX,
+     RAW_DESCRIPTORS + "|" + CXX_TEST, "UniqueFd"),
     ("using namespace", r"\busing\s+namespace\b", CXX, CXX_TEST, "the names that are needed"),
     ("assert()", r"(?<!\w)assert\s*\(", CXX, None, "CHECK: it is on in release too"),
 ]

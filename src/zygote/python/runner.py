@@ -44,13 +44,13 @@ def load_custom_wrapper():
         return None
 
 
-def run_warmup():
+def run_warmup(source):
     """One dry run, its output thrown away."""
     stdout = sys.stdout
     with io.TextIOWrapper(open(os.devnull, "wb"), encoding="utf-8", line_buffering=True) as nowhere:
         sys.stdout = nowhere
         try:
-            value, fault = wrapper.run(wrapper.decode(warmup.SOURCE.encode()), SCRIPT_PATH)
+            value, fault = wrapper.run(wrapper.decode(source.encode()), SCRIPT_PATH)
         finally:
             sys.stdout = stdout
             sys.modules.pop(wrapper.MODULE_NAME, None)
@@ -64,7 +64,7 @@ def warm_guest():
     with open(SCRIPT_PATH, "wb") as file:
         file.write(b"pass\n")
     os.unlink(SCRIPT_PATH)
-    run_warmup()
+    run_warmup(warmup.NARROW)
     gc.enable()
 
 

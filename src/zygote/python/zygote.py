@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import _snapjail as _native  # noqa: E402
 import runner  # noqa: E402
+import warmup  # noqa: E402
 
 if HERE in sys.path:
     sys.path.remove(HERE)
@@ -42,7 +43,8 @@ def main():
         preload(name for name in sys.argv[1].split(",") if name)
         custom_wrapper = runner.load_custom_wrapper()
         for _ in range(ROUNDS):
-            runner.run_warmup()
+            runner.run_warmup(warmup.BROAD)
+            runner.run_warmup(warmup.NARROW)
 
     def be_guest():
         runner.warm_guest()
