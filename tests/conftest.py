@@ -32,7 +32,9 @@ def mode(request):
 def service(mode):
     """The shared service with the contract's defaults."""
     if URL:
-        yield client_of_url(URL)
+        running = client_of_url(URL)
+        running.refuse_unjailed()
+        yield running
         return
     running = Service(mode=mode).start()
     yield running
@@ -80,6 +82,7 @@ def start(launch):
     def make(environment=None, arguments=(), **how):
         running = launch(environment, arguments, **how)
         running.wait_ready()
+        running.refuse_unjailed()
         return running
 
     return make

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import processes
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("SNAPJAIL_BIN", REPOSITORY / "build/release/snapjail")).absolute()
@@ -232,6 +233,21 @@ class Client:
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(self.execute, scripts))
 
+    def refuse_unjailed(self):
+        """Ends the whole run unless scripts are confined: the tests send some that end everything.
+
+        Signal 0 only asks whether a signal would arrive; a jailed script cannot even ask.
+        """
+        script = (
+            "import os, socket\ndef main():\n    reached = []\n"
+            f"    for deed in (lambda: os.kill({os.getpid()}, 0), socket.socket):\n"
+            "        try: deed(); reached.append(True)\n        except OSError: pass\n"
+            "    return reached\n"
+        )
+        answer = self.execute(script)
+        if answer.status != 200 or answer.json["result"] != []:
+            pytest.exit(f"no hostile script is sent to what may be no jail: {answer}", 3)
+
     def is_ready(self):
         try:
             return self.request("GET", "/ready", seconds=2)[0] == 200
@@ -281,6 +297,7 @@ class Service(Client):
         self.launch()
         try:
             self.wait_ready()
+            self.refuse_unjailed()
         except BaseException:
             self.kill()
             raise

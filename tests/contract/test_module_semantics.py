@@ -344,7 +344,7 @@ def main():
         ("import shutil", "shutil.disk_usage('/tmp').total <= 100 * 2**20", True),
     ],
 )
-def test_the_usual_libraries_work(execute, imports, expression, expected):  # D-76, D-77
+def test_the_usual_libraries_work(execute, imports, expression, expected):  # D-76, D-77, D-63
     assert value_of(execute, expression, imports) == expected
 
 
