@@ -53,10 +53,12 @@ std::string size_text(std::size_t bytes) {
 // seen so far is all that it holds: no tree is built.
 class ScriptReader {
   public:
+    // The parser asks for these names. NOLINTBEGIN(readability-identifier-naming)
     static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_array_size = max_object_size;
     static constexpr std::size_t max_key_size = max_object_size;
     static constexpr std::size_t max_string_size = max_object_size;
+    // NOLINTEND(readability-identifier-naming)
 
     explicit ScriptReader(std::size_t script_bytes_max) : script_bytes_max_(script_bytes_max) {}
 

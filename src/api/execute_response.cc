@@ -47,7 +47,7 @@ FaultWords words_of(sched::FaultKind kind) {
         case FaultKind::kNotJson:
             return {"not_json", kNotJson, ""};
         case FaultKind::kResultTooLarge:
-            return {"result_too_large", "", "main() returned a value that is too large"};
+            return {"result_too_large", "", "result is too large"};
         case FaultKind::kMemoryLimit:
             return {"memory_limit", "memory limit exceeded", ""};
     }

@@ -65,10 +65,9 @@ TEST(ExecuteResponse, AResultOfExactlyTheLimitIsPassedOnAndOneBytePastItIsNot) {
     EXPECT_EQ(answer(sched::Returned{"1234"}, "", limits).status, 200);
     http::Response response = answer(sched::Returned{"12345"}, "", limits);
     EXPECT_EQ(response.status, 400);
-    EXPECT_EQ(response.body,
-              error("main() returned a value larger than 4 bytes as JSON", "result_too_large"));
+    EXPECT_EQ(response.body, error("result is larger than 4 bytes", "result_too_large"));
     EXPECT_NE(answer(sched::Returned{std::string(kLimits.bytes_max + 1, '1')})
-                  .body.find("larger than 10 MiB as JSON"),
+                  .body.find("result is larger than 10 MiB"),
               std::string::npos);
 }
 

@@ -32,6 +32,16 @@ std::string path_of(std::string_view target) {
     return std::string(target.substr(0, target.find('?')));
 }
 
+// Whether Beast has joined several lines to this value: it then stands elsewhere than right after
+// its name. RFC 9112, 5.2, lets a server refuse those, and others have been fooled by them.
+bool is_folded(boost::beast::string_view name, boost::beast::string_view value) {
+    const char* at = name.data() + name.size() + 1;  // Past the colon. The line's end stops it.
+    while (*at == ' ' || *at == '\t') {
+        ++at;
+    }
+    return value.data() != at;
+}
+
 Refusal bad_request(std::string message) {
     return {.status = 400, .type = "invalid_request", .message = std::move(message)};
 }
@@ -118,9 +128,13 @@ void RequestParser::on_request_impl(beast_http::verb, string_view method, string
 // Never called for a request; the base class has it for both.
 void RequestParser::on_response_impl(int, string_view, int, error_code&) {}
 
-void RequestParser::on_field_impl(field name, string_view, string_view value, error_code& ec) {
+void RequestParser::on_field_impl(field name, string_view text, string_view value, error_code& ec) {
     if (is_header_reported_) {
         return;  // A trailer: nothing that it says is ours to believe.
+    }
+    if (is_folded(text, value)) {
+        refuse(bad_request("a header is folded over several lines"), ec);
+        return;
     }
     keep_field(name, {value.data(), value.size()}, ec);
 }

@@ -165,6 +165,20 @@ TEST(RequestParser, RefusesWhatIsNotHttp) {
     EXPECT_EQ(parse(with_nul).refused, 400);
 }
 
+TEST(RequestParser, RefusesAFoldedHeader) {
+    for (std::string_view header :
+         {"A: b\r\n c\r\n", "A: b\r\n\tc\r\n", "A:\r\n b\r\n", "A: \r\n \r\n", "A: b\r\n \r\n",
+          "Transfer-Encoding:\r\n chunked\r\n"}) {
+        EXPECT_EQ(parse(with_headers(header)).refused, 400) << header;
+        EXPECT_EQ(parse(with_headers(header), {}, 1).refused, 400) << header;
+    }
+    for (std::string_view header :
+         {"A:\r\n", "A: \r\n", "A:b\r\n", "A: \t b \t\r\n", "A: b c\r\n"}) {
+        EXPECT_TRUE(parse(with_headers(header)).is_complete) << header;
+        EXPECT_TRUE(parse(with_headers(header), {}, 1).is_complete) << header;
+    }
+}
+
 TEST(RequestParser, TakesAHeaderOfExactlyTheLimitAndNotOneByteMoreHoweverItIsCut) {
     ServerLimits limits;
     limits.header_bytes_max = 200;
