@@ -1,0 +1,46 @@
+#pragma once
+// What the supervisor and the front have between them: the descriptors that the front is exec'ed
+// with, its settings, and the messages on their channel. Plain structures: one build, two
+// processes.
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "api/routes.h"
+#include "base/log.h"
+#include "http/server_limits.h"
+#include "sched/scheduler.h"
+
+namespace snapjail::app {
+
+// Besides 0, 1 and 2.
+constexpr int kFrontChannelFd = 3;   // SEQPACKET to the supervisor.
+constexpr int kFrontListenerFd = 4;  // Bound and listening.
+constexpr int kFrontSettingsFd = 5;  // A memfd that holds one FrontSettings.
+
+struct FrontSettings {
+    static constexpr std::uint32_t kVersion = 1;
+    std::uint32_t version = kVersion;
+    log::Level log_level = log::Level::kInfo;
+    sched::SchedulerLimits scheduler;
+    http::ServerLimits http;
+    api::ApiLimits api;
+    // What /health says and the front cannot find out: texts, each ended by a NUL.
+    std::array<char, 16> mode{};
+    std::array<char, 32> python_version{};
+    std::array<char, 512> layers{};  // Separated by commas.
+};
+static_assert(std::is_trivially_copyable_v<FrontSettings>);
+
+enum class FrontMessageKind : std::uint32_t {
+    kAttachZygote = 1,  // To the front, with the socket to a zygote that is ready.
+    kDrain,             // To the front: no new work, then exit with 0.
+    kListening,         // From the front: it is confined and accepts.
+};
+struct FrontMessage {
+    FrontMessageKind kind = FrontMessageKind::kDrain;
+};
+static_assert(std::is_trivially_copyable_v<FrontMessage>);
+
+}  // namespace snapjail::app

@@ -1,0 +1,92 @@
+#include "app/job_runner.h"
+
+#include <poll.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <exception>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "app/library_folder.h"
+#include "base/syscall.h"
+#include "sched/scheduler.h"
+#include "zygote/launcher.h"
+#include "zygote/protocol.h"
+
+namespace snapjail::app {
+namespace {
+
+namespace asio = boost::asio;
+
+// Importing what is preloaded takes a second or two, on a busy and slow machine ten times that.
+constexpr std::chrono::milliseconds kWarmingTimeMax{120'000};
+// Forking and jailing one guest takes milliseconds.
+constexpr std::chrono::milliseconds kGuestTimeMax{30'000};
+
+Result<void> await_ready(const zygote::ZygoteProcess& zygote) {
+    pollfd source{zygote.channel().get(), POLLIN, 0};
+    int count = TRY(retry_eintr(
+        "poll", [&] { return ::poll(&source, 1, static_cast<int>(kWarmingTimeMax.count())); }));
+    if (count == 0) {
+        return Error::from_errno("start a zygote", ETIMEDOUT);
+    }
+    zygote::ReadyMessage message;
+    auto received = TRY(
+        receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&message, 1))));
+    if (received.size != sizeof(message)) {
+        return Error{ErrorKind::kSystem, "start a zygote", 0,
+                     "PYTHON_BIN has ended before it was ready; its own words stand above"};
+    }
+    return {};
+}
+
+sched::SchedulerLimits one_slot(const Options& options) {
+    return {.slots = 1,
+            .guests_waiting_max = 1,
+            .queue_depth_max = 1,
+            .queue_time_max = kGuestTimeMax,
+            .wall_time_max = options.limits.wall_time_max,
+            .cpu_time_max = options.limits.cpu_time_max};
+}
+
+sched::Outcome run_to_outcome(const Options& options, UniqueFd zygote_socket, std::string script) {
+    asio::io_context io(1);
+    std::optional<sched::Outcome> outcome;
+    {
+        sched::Scheduler scheduler(io, one_slot(options));
+        scheduler.attach(std::move(zygote_socket));
+        asio::co_spawn(io, scheduler.run({.id = "terminal", .script = std::move(script)}),
+                       [&](std::exception_ptr thrown, sched::Outcome ended) {
+                           if (!thrown) {
+                               outcome = std::move(ended);
+                           }
+                           io.stop();
+                       });
+        io.run();
+    }
+    if (!outcome) {
+        outcome.emplace().ending = sched::Failed{"the job ended without an outcome"};
+    }
+    return std::move(*outcome);
+}
+
+}  // namespace
+
+Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
+    zygote::ZygoteSpec spec =
+        TRY(zygote::make_zygote_spec({.python_bin = options.python_bin,
+                                      .wrapper_path = options.wrapper_path,
+                                      .library_folder = TRY(find_library_folder()),
+                                      .preload = options.preload,
+                                      .start = options.start,
+                                      .limits = options.limits}));
+    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(spec));
+    TRY(await_ready(zygote));
+    SocketPair pair = TRY(make_seqpacket_pair());
+    TRY(zygote::attach_front(zygote, std::move(pair.first)));
+    return run_to_outcome(options, std::move(pair.second), std::move(script));
+}
+
+}  // namespace snapjail::app

@@ -1,0 +1,115 @@
+// The program: reads flags and environment, and hands over to one of its commands.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "app/complaint.h"
+#include "app/doctor_command.h"
+#include "app/front.h"
+#include "app/options.h"
+#include "app/run_command.h"
+#include "app/serve_command.h"
+
+namespace {
+
+using snapjail::app::Options;
+
+constexpr int kExitUsage = 2;
+
+struct CommandLine {
+    CLI::App app{
+        "Snapjail runs untrusted Python for other programs. Each script gets a jail of its own,\n"
+        "locked before it arrives and gone after its answer.\n\n"
+        "  snapjail serve                 answers POST /execute on http://127.0.0.1:8080\n"
+        "  echo 'def main(): return 42' | snapjail run -\n"
+        "  snapjail doctor                says what this host gives, and how to mend what it does "
+        "not",
+        "snapjail"};
+    Options serve_options;
+    Options run_options;
+    Options doctor_options;
+    std::string file;
+    bool wants_json = false;
+    CLI::App* serve = nullptr;
+    CLI::App* run = nullptr;
+    CLI::App* doctor = nullptr;
+};
+
+void declare(CommandLine& line) {
+    line.app.set_version_flag("--version", "snapjail " SNAPJAIL_VERSION, "Print the version.");
+    line.app.set_help_flag("-h,--help", "Print this help; each command has its own.");
+    line.app.require_subcommand(0, 1);
+    // So narrow that every description begins on a line of its own.
+    line.app.get_formatter()->column_width(8);
+
+    line.serve = line.app.add_subcommand(
+        "serve",
+        "Answer POST /execute over HTTP, in the foreground, until SIGTERM or Ctrl-C.\n"
+        "Every setting is a flag and an environment variable (Env); the flag wins.");
+    snapjail::app::add_serve_options(*line.serve, line.serve_options);
+
+    line.run = line.app.add_subcommand("run", snapjail::app::kRunHelp);
+    line.run->add_option("FILE", line.file, "The script; - reads it from standard input.")
+        ->required();
+    // One job: there is nothing to be warm for.
+    line.run_options.start = snapjail::jail::GuestStart::kCold;
+    line.run_options.log_level = snapjail::log::Level::kWarning;
+    snapjail::app::add_run_options(*line.run, line.run_options);
+
+    line.doctor = line.app.add_subcommand(
+        "doctor",
+        "Try what a jail is made of, one line a layer: whether this host gives it, why not, and\n"
+        "how to mend that; then run a script in one. Exit status 0: all of it stands.");
+    line.doctor->add_flag("--json", line.wants_json, "Print one JSON object instead.");
+    snapjail::app::add_doctor_options(*line.doctor, line.doctor_options);
+}
+
+int run_command(const CommandLine& line, Options& options, int (*command)(const CommandLine&)) {
+    if (auto completed = snapjail::app::complete_options(options); !completed) {
+        std::fprintf(stderr, "snapjail: %s\n", completed.error().to_string().c_str());
+        return kExitUsage;
+    }
+    return command(line);
+}
+
+int dispatch(CommandLine& line) {
+    if (line.serve->parsed()) {
+        return run_command(line, line.serve_options, [](const CommandLine& given) {
+            return snapjail::app::serve(given.serve_options);
+        });
+    }
+    if (line.run->parsed()) {
+        return run_command(line, line.run_options, [](const CommandLine& given) {
+            return snapjail::app::run_file(given.file, given.run_options);
+        });
+    }
+    if (line.doctor->parsed()) {
+        return run_command(line, line.doctor_options, [](const CommandLine& given) {
+            return snapjail::app::examine_host(given.doctor_options, given.wants_json);
+        });
+    }
+    std::fputs(line.app.help().c_str(), stderr);
+    return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // Not a command for people: the supervisor execs it.
+    if (argc == 2 && std::strcmp(argv[1], "front") == 0) {
+        return snapjail::app::run_front();
+    }
+    CommandLine line;
+    declare(line);
+    try {
+        line.app.parse(argc, argv);
+    } catch (const CLI::Success& wanted) {
+        return line.app.exit(wanted);  // --help and --version.
+    } catch (const CLI::ParseError& error) {
+        std::fprintf(stderr, "snapjail: %s\nTry: snapjail serve --help\n", error.what());
+        return kExitUsage;
+    }
+    return dispatch(line);
+}

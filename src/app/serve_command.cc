@@ -1,0 +1,153 @@
+#include "app/serve_command.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "app/complaint.h"
+#include "app/library_folder.h"
+#include "app/supervisor.h"
+#include "base/log.h"
+
+namespace snapjail::app {
+namespace {
+
+// A guest costs the front three pipes, and a fourth while it is being handed over.
+constexpr std::uint64_t kDescriptorsPerSlot = 4;
+constexpr std::uint64_t kDescriptorsOfOurOwn = 64;
+// Kept waiting though nobody asks: each costs memory, and more than this many at once are refilled
+// as fast as they are used.
+constexpr std::uint32_t kGuestsWaitingMin = 8;
+
+// The front and the zygotes inherit it.
+std::uint64_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+        (void)::getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+template <std::size_t kSize>
+void put_text(std::array<char, kSize>& target, std::string_view text) {
+    std::size_t size = std::min(text.size(), kSize - 1);
+    std::memcpy(target.data(), text.data(), size);
+    target[size] = '\0';
+}
+
+std::string layer_names(const zygote::ZygoteSpec& spec) {
+    std::string names =
+        "user namespace,mount namespace,pid namespace,network namespace,ipc namespace,"
+        "uts namespace,cgroup namespace,read-only root,private tmpfs,no capabilities,"
+        "no_new_privs,seccomp,rlimits";
+    if (spec.plan.landlock_abi > 0) {
+        names += ",landlock (ABI " + std::to_string(spec.plan.landlock_abi) + ")";
+    }
+    return names;
+}
+
+const char* mode_name(const Options& options) {
+    return options.start == jail::GuestStart::kWarm ? "warm" : "cold";
+}
+
+FrontSettings make_front_settings(const Options& options, const zygote::ZygoteSpec& spec,
+                                  std::uint64_t connections_max) {
+    FrontSettings settings;
+    settings.log_level = options.log_level;
+    auto waiting = std::max(kGuestsWaitingMin, 2 * std::thread::hardware_concurrency());
+    settings.scheduler = {.slots = options.slots,
+                          .guests_waiting_max = std::min(options.slots, waiting),
+                          .queue_depth_max = options.queue_depth_max,
+                          .queue_time_max = options.queue_time_max,
+                          .wall_time_max = options.limits.wall_time_max,
+                          .cpu_time_max = options.limits.cpu_time_max};
+    settings.http.connections_max = connections_max;
+    // The longest JSON for a byte of script is six: \u0001.
+    settings.http.body_bytes_max =
+        std::max(settings.http.body_bytes_max, 6 * options.script_bytes_max + 64 * 1024);
+    settings.api.script_bytes_max = options.script_bytes_max;
+    put_text(settings.mode, mode_name(options));
+    put_text(settings.python_version, spec.interpreter.version);
+    put_text(settings.layers, layer_names(spec));
+    return settings;
+}
+
+// As many connections as there are descriptors for, should the host allow fewer than were asked
+// for.
+Result<std::uint64_t> bound_connections(const Options& options) {
+    std::uint64_t descriptors = raise_descriptor_limit();
+    std::uint64_t needed = kDescriptorsPerSlot * options.slots + kDescriptorsOfOurOwn;
+    if (descriptors <= needed) {
+        return Error{ErrorKind::kInvalid, "raise the limit on open files", 0,
+                     std::to_string(options.slots) + " slots need more than " +
+                         std::to_string(needed) + " descriptors, `ulimit -Hn` allows " +
+                         std::to_string(descriptors)};
+    }
+    std::uint64_t connections =
+        std::min<std::uint64_t>(options.connections_max, descriptors - needed);
+    if (connections < options.connections_max) {
+        log::warning("fewer_connections", {{"connections", static_cast<std::int64_t>(connections)},
+                                           {"why", "`ulimit -Hn` allows no more descriptors"}});
+    }
+    return connections;
+}
+
+Result<void> serve_until_told(const Options& options) {
+    UniqueFd signals = TRY(make_signal_fd());
+    ::signal(SIGPIPE, SIG_IGN);
+    // PR_SET_DUMPABLE stays: an ordinary user's zygote could not have its id maps written then.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    std::uint64_t connections_max = TRY(bound_connections(options));
+    std::string library_folder = TRY(find_library_folder());
+    // Early, so that a port that is taken is told at once; nobody connects before listen().
+    Listener listener = TRY(bind_listener(options.host, options.port));
+    zygote::ZygoteSpec spec = TRY(zygote::make_zygote_spec({.python_bin = options.python_bin,
+                                                            .wrapper_path = options.wrapper_path,
+                                                            .library_folder = library_folder,
+                                                            .preload = options.preload,
+                                                            .start = options.start,
+                                                            .limits = options.limits}));
+    TRY(start_listening(listener));
+    log::info("started", {{"version", SNAPJAIL_VERSION},
+                          {"tier", "full"},
+                          {"mode", mode_name(options)},
+                          {"python", spec.interpreter.program},
+                          {"python_version", spec.interpreter.version},
+                          {"host", options.host},
+                          {"port", std::int64_t{listener.port}},
+                          {"slots", std::int64_t{options.slots}}});
+    SupervisorSettings settings{.url = url_of(options.host, listener.port),
+                                .wall_time_max = options.limits.wall_time_max,
+                                .zygote_lifetime = options.zygote_lifetime,
+                                .front = make_front_settings(options, spec, connections_max)};
+    Supervisor supervisor(std::move(settings), std::move(spec), std::move(listener),
+                          std::move(signals));
+    return supervisor.run();
+}
+
+}  // namespace
+
+int serve(const Options& options) {
+    log::start("supervisor", options.log_level);
+    for (const std::string& name : unknown_settings(environ)) {
+        log::warning("unknown_setting", {{"name", name}});
+    }
+    auto result = serve_until_told(options);
+    if (!result) {
+        complain(result.error());
+        return 1;
+    }
+    return 0;
+}
+
+}  // namespace snapjail::app

@@ -1,0 +1,350 @@
+#include "app/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include "base/log.h"
+#include "base/syscall.h"
+#include "zygote/protocol.h"
+
+namespace snapjail::app {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// So often may the first zygote, or the first front, die before there is no point in another try.
+constexpr int kFirstFailuresMax = 5;
+// Importing what is preloaded takes a second or two, on a busy and slow machine ten times that.
+constexpr std::chrono::seconds kWarmingTimeMax{120};
+// Past a job's own limit, so that its answer is still sent.
+constexpr milliseconds kGrace{1'000};
+// Platforms kill ten seconds after SIGTERM.
+constexpr milliseconds kDrainTimeMax{9'000};
+
+std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
+    return duration_cast<milliseconds>(std::chrono::steady_clock::now() - then).count();
+}
+
+// What became of a child that has not been reaped: it stays so.
+std::string describe_end(pid_t pid) {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid != pid) {
+        return "still alive";
+    }
+    return (info.si_code == CLD_EXITED ? "exit " : "signal ") + std::to_string(info.si_status);
+}
+
+bool is_readable(const UniqueFd& fd) {
+    pollfd source{fd.get(), POLLIN, 0};
+    return ::poll(&source, 1, 0) > 0;
+}
+
+}  // namespace
+
+Result<UniqueFd> make_signal_fd() {
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    for (int signal : {SIGTERM, SIGINT, SIGCHLD}) {
+        sigaddset(&wanted, signal);
+    }
+    TRY(retry_eintr("sigprocmask", [&] { return ::sigprocmask(SIG_BLOCK, &wanted, nullptr); }));
+    return UniqueFd(TRY(retry_eintr(
+        "signalfd", [&] { return ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK); })));
+}
+
+Supervisor::Supervisor(SupervisorSettings settings, zygote::ZygoteSpec spec, Listener listener,
+                       UniqueFd signals)
+    : settings_(std::move(settings)),
+      spec_(std::move(spec)),
+      listener_(std::move(listener)),
+      signals_(std::move(signals)) {}
+
+Result<void> Supervisor::run() {
+    read_signals();  // One that came while we got ready.
+    while (!is_over_) {
+        TRY(start_what_is_due());
+        wait_for_events();
+        read_signals();
+        TRY(check_front());
+        TRY(check_zygotes());
+        reap_strangers();
+        if (Clock::now() >= drain_deadline_) {
+            log::warning("drain_cut_short", {});
+            is_over_ = true;
+        }
+    }
+    // What is left ends with its owner, in this order: no guest is blamed for its zygote's death.
+    front_.reset();
+    warming_.reset();
+    current_.reset();
+    retired_.clear();
+    log::info("stopped");
+    return {};
+}
+
+Result<void> Supervisor::start_what_is_due() {
+    Clock::time_point now = Clock::now();
+    bool wants_zygote = !current_ || now >= current_->ends_at;
+    if (wants_zygote && !warming_ && now >= zygote_due_) {
+        TRY(launch_zygote());
+    }
+    if (!front_ && !is_draining_ && now >= front_due_) {
+        TRY(launch_front());
+    }
+    return {};
+}
+
+Result<void> Supervisor::launch_zygote() {
+    Clock::time_point now = Clock::now();
+    zygote_backoff_.on_start(now);
+    auto process = zygote::launch_zygote(spec_);
+    if (process) {
+        log::info("zygote_started", {{"pid", std::int64_t{process->pid()}}});
+        warming_ = Zygote{std::move(*process), now, now + kWarmingTimeMax};
+        return {};
+    }
+    if (!has_been_ready_) {
+        return process.error();  // This host does not allow it, or not with these settings.
+    }
+    zygote_due_ = zygote_backoff_.on_death(Clock::now());
+    log::error("zygote_not_started", {{"error", process.error().to_string()}});
+    return {};
+}
+
+Result<void> Supervisor::launch_front() {
+    front_backoff_.on_start(Clock::now());
+    auto process = app::launch_front(listener_.socket, settings_.front);
+    if (!process) {
+        front_due_ = front_backoff_.on_death(Clock::now());
+        log::error("front_not_started", {{"error", process.error().to_string()}});
+        return {};
+    }
+    log::info("front_started", {{"pid", std::int64_t{process->pid()}}});
+    front_ = std::move(*process);
+    attach();
+    return {};
+}
+
+// Gives the front and the current zygote a socket to each other. Where one of them has died in the
+// meantime its death is still to be read, and its successor is attached anew.
+void Supervisor::attach() {
+    if (!front_ || !current_) {
+        return;
+    }
+    auto pair = make_seqpacket_pair();
+    if (!pair) {
+        log::error("not_attached", {{"error", pair.error().to_string()}});
+        return;
+    }
+    auto told_zygote = zygote::attach_front(current_->process, std::move(pair->first));
+    auto told_front = front_->send(FrontMessageKind::kAttachZygote, std::move(pair->second));
+    if (!told_zygote || !told_front) {
+        const Error& error = told_zygote ? told_front.error() : told_zygote.error();
+        log::warning("not_attached", {{"error", error.to_string()}});
+    }
+}
+
+Supervisor::Clock::time_point Supervisor::next_deadline() const {
+    Clock::time_point next = drain_deadline_;
+    if (!front_ && !is_draining_) {
+        next = std::min(next, front_due_);
+    }
+    if (warming_) {
+        next = std::min(next, warming_->ends_at);
+    } else {
+        next = std::min(next, current_ ? std::max(current_->ends_at, zygote_due_) : zygote_due_);
+    }
+    for (const Zygote& zygote : retired_) {
+        next = std::min(next, zygote.ends_at);
+    }
+    return next;
+}
+
+void Supervisor::wait_for_events() {
+    std::vector<pollfd> sources{{signals_.get(), POLLIN, 0}};
+    auto add = [&](const UniqueFd& fd) { sources.push_back({fd.get(), POLLIN, 0}); };
+    if (front_) {
+        add(front_->pidfd());
+        add(front_->channel());
+    }
+    if (warming_) {
+        add(warming_->process.pidfd());
+        add(warming_->process.channel());
+    }
+    if (current_) {
+        add(current_->process.pidfd());
+    }
+    for (const Zygote& zygote : retired_) {
+        add(zygote.process.pidfd());
+    }
+    Clock::time_point next = next_deadline();
+    int timeout_ms = -1;
+    if (next != Clock::time_point::max()) {
+        auto left = std::chrono::ceil<milliseconds>(next - Clock::now());
+        // A minute at most, so that it fits an int whatever the lifetime.
+        timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+    }
+    // What fails here (EINTR) only makes us look once more.
+    (void)::poll(sources.data(), sources.size(), timeout_ms);
+}
+
+void Supervisor::read_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+        int signal = static_cast<int>(info.ssi_signo);
+        if (signal != SIGCHLD) {  // That one only wakes us.
+            begin_to_end(signal);
+        }
+    }
+}
+
+void Supervisor::begin_to_end(int signal) {
+    if (is_draining_ || !front_) {
+        is_over_ = true;  // Told twice, or nobody is being served.
+        return;
+    }
+    is_draining_ = true;
+    drain_deadline_ = Clock::now() + std::min(settings_.wall_time_max + kGrace, kDrainTimeMax);
+    log::info("draining", {{"signal", std::int64_t{signal}}});
+    // The front's own goes when it drains: the socket refuses clients once nobody has it open.
+    listener_.socket.reset();
+    if (!front_->send(FrontMessageKind::kDrain)) {
+        is_over_ = true;  // It has died this moment, and with it all that was to be finished.
+    }
+}
+
+Result<void> Supervisor::check_front() {
+    if (front_ && is_readable(front_->channel())) {
+        FrontMessage message;
+        auto received = receive_with_fds(front_->channel().get(),
+                                         std::as_writable_bytes(std::span(&message, 1)));
+        if (!received || received->size != sizeof(message)) {
+            return on_front_died();  // Or it will, as soon as we let go of it.
+        }
+        bool is_first = message.kind == FrontMessageKind::kListening && !has_listened_;
+        if (is_first) {
+            has_listened_ = true;
+            log::info("listening", {{"url", settings_.url}});
+            if (::isatty(STDERR_FILENO) == 1) {
+                std::fprintf(stderr, "snapjail listening on %s\n", settings_.url.c_str());
+            }
+        }
+    }
+    if (front_ && is_readable(front_->pidfd())) {
+        return on_front_died();
+    }
+    return {};
+}
+
+Result<void> Supervisor::on_front_died() {
+    std::string end = describe_end(front_->pid());
+    pid_t pid = front_->pid();
+    front_.reset();
+    if (is_draining_) {
+        log::info("drained", {{"end", end}});
+        is_over_ = true;
+        return {};
+    }
+    log::error("front_died", {{"pid", std::int64_t{pid}}, {"end", end}});
+    front_failures_before_listening_ += has_listened_ ? 0 : 1;
+    if (front_failures_before_listening_ >= kFirstFailuresMax) {
+        return Error{ErrorKind::kSystem, "start the front", 0,
+                     "it has ended " + std::to_string(kFirstFailuresMax) + " times (" + end + ")"};
+    }
+    // The jobs of an old zygote had nobody else to answer them.
+    retired_.clear();
+    front_due_ = front_backoff_.on_death(Clock::now());
+    return {};
+}
+
+Result<void> Supervisor::check_zygotes() {
+    if (warming_ && is_readable(warming_->process.channel())) {
+        zygote::ReadyMessage message;
+        auto received = receive_with_fds(warming_->process.channel().get(),
+                                         std::as_writable_bytes(std::span(&message, 1)));
+        if (!received || received->size != sizeof(message) ||
+            message.version != zygote::kProtocolVersion) {
+            TRY(on_zygote_died("warming", warming_));
+        } else {
+            on_zygote_ready();
+        }
+    }
+    if (warming_ && (is_readable(warming_->process.pidfd()) || Clock::now() >= warming_->ends_at)) {
+        TRY(on_zygote_died("warming", warming_));
+    }
+    if (current_ && is_readable(current_->process.pidfd())) {
+        TRY(on_zygote_died("current", current_));
+    }
+    std::erase_if(retired_, [](const Zygote& zygote) {
+        return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
+    });
+    return {};
+}
+
+void Supervisor::on_zygote_ready() {
+    log::info("zygote_ready", {{"pid", std::int64_t{warming_->process.pid()}},
+                               {"took_ms", milliseconds_since(warming_->started)}});
+    if (current_) {
+        current_->ends_at = Clock::now() + settings_.wall_time_max + kGrace;
+        retired_.push_back(std::move(*current_));
+    }
+    has_been_ready_ = true;
+    current_ = std::move(*warming_);
+    warming_.reset();
+    bool lives_for_ever = settings_.zygote_lifetime.count() == 0;
+    current_->ends_at =
+        lives_for_ever ? Clock::time_point::max() : Clock::now() + settings_.zygote_lifetime;
+    attach();
+}
+
+Result<void> Supervisor::on_zygote_died(const char* which, std::optional<Zygote>& zygote) {
+    pid_t pid = zygote->process.pid();
+    std::string end = describe_end(pid);
+    log::error("zygote_died", {{"pid", std::int64_t{pid}},
+                               {"which", which},
+                               {"end", end},
+                               {"lived_ms", milliseconds_since(zygote->started)}});
+    zygote.reset();
+    failures_before_ready_ += has_been_ready_ ? 0 : 1;
+    if (failures_before_ready_ >= kFirstFailuresMax) {
+        return Error{ErrorKind::kSystem, "start a zygote", 0,
+                     "PYTHON_BIN has ended " + std::to_string(kFirstFailuresMax) +
+                         " times before it was ready (" + end + "); its own words stand above"};
+    }
+    zygote_due_ = zygote_backoff_.on_death(Clock::now());
+    return {};
+}
+
+bool Supervisor::is_ours(pid_t pid) const {
+    auto is_this = [pid](const Zygote& zygote) { return zygote.process.pid() == pid; };
+    return (front_ && front_->pid() == pid) || (warming_ && is_this(*warming_)) ||
+           (current_ && is_this(*current_)) ||
+           std::any_of(retired_.begin(), retired_.end(), is_this);
+}
+
+// As PID 1 of a container, and as a subreaper, we are given orphans: they would stay zombies.
+void Supervisor::reap_strangers() {
+    for (;;) {
+        siginfo_t info{};
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 ||
+            is_ours(info.si_pid)) {
+            return;  // Ours are reaped by their owners, and then we look again.
+        }
+        (void)::waitpid(info.si_pid, nullptr, WNOHANG);
+    }
+}
+
+}  // namespace snapjail::app
