@@ -102,11 +102,15 @@ class Planner {
                 continue;
             }
             if (part == "..") {
-                done.erase(done.find_last_of('/') == std::string::npos ? 0
-                                                                       : done.find_last_of('/'));
+                done.erase(done.empty() ? 0 : done.find_last_of('/'));
                 continue;
             }
             std::string here = done + "/" + part;
+            if (here == "/tmp") {
+                return Error{ErrorKind::kInvalid, "plan the jail's root", 0,
+                             "the interpreter needs " + path +
+                                 ", but /tmp is each job's own in the jail: keep it elsewhere"};
+            }
             struct stat status {};
             if (::lstat(here.c_str(), &status) != 0) {
                 return Error::from_errno("lstat", errno, here);
@@ -117,14 +121,24 @@ class Planner {
                 return (target.starts_with('/') ? target : done + "/" + target) + rest;
             }
             done = here;
-            if (at >= path.size()) {
-                add({.kind = EntryKind::kBind,
-                     .path = here.substr(1),
-                     .content = here,
-                     .is_directory = S_ISDIR(status.st_mode)});
-            }
+        }
+        // Not in the loop: the path may end in a slash or in "..". The root itself is never bound.
+        if (!done.empty()) {
+            TRY(bind(done));
         }
         return std::string();
+    }
+
+    Result<void> bind(const std::string& path) {
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0) {
+            return Error::from_errno("lstat", errno, path);
+        }
+        add({.kind = EntryKind::kBind,
+             .path = path.substr(1),
+             .content = path,
+             .is_directory = S_ISDIR(status.st_mode)});
+        return {};
     }
 
     static Result<std::string> read_link(const std::string& path) {
@@ -214,11 +228,6 @@ Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnF
         }
     }
     for (const std::string& path : interpreter.paths) {
-        if (path == "/tmp" || path.starts_with("/tmp/")) {
-            return Error{ErrorKind::kInvalid, "plan the jail's root", 0,
-                         "the interpreter needs " + path +
-                             ", but /tmp is each job's own in the jail: keep it somewhere else"};
-        }
         TRY(planner.add_host_path(path));
     }
     add_tools(planner);
@@ -226,11 +235,20 @@ Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnF
     add_devices(planner);
     for (OwnFile& file : own_files) {
         planner.add({.kind = EntryKind::kFile,
-                     .path = std::move(file.path),
+                     .path = file.path,
                      .content = std::move(file.content),
                      .is_executable = true});
     }
-    return std::move(planner).finish();
+    RootTree tree = std::move(planner).finish();
+    for (const OwnFile& file : own_files) {
+        auto is_it = [&](const Entry& entry) { return entry.path == file.path; };
+        if (std::none_of(tree.entries.begin(), tree.entries.end(), is_it)) {
+            return Error{ErrorKind::kInvalid, "plan the jail's root", 0,
+                         "the interpreter needs a folder above /" + file.path +
+                             ", where our own file has to stand"};
+        }
+    }
+    return tree;
 }
 
 }  // namespace snapjail::jail
