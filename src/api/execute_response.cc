@@ -92,9 +92,8 @@ std::string signal_text(int signal) {
 // What is wrong with a result, if anything.
 std::optional<Fault> check_result(const std::string& json, const ResultLimits& limits) {
     if (json.size() > limits.bytes_max) {
-        return Fault{
-            400, "result_too_large",
-            "main() returned a value larger than " + size_text(limits.bytes_max) + " as JSON"};
+        return Fault{400, "result_too_large",
+                     "result is larger than " + size_text(limits.bytes_max)};
     }
     if (auto fault = find_json_fault(json, limits.depth_max)) {
         return Fault{400, "not_json",
