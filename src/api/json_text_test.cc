@@ -74,8 +74,7 @@ TEST(JsonText, RefusesWhatPythonAndJavascriptWouldTake) {
                                   "0x10",
                                   "1_000",
                                   "--1",
-                                  "\xef\xbb\xbf"
-                                  "1"}) {
+                                  "\xef\xbb\xbf 1"}) {
         EXPECT_FALSE(is_json(text)) << text;
     }
 }
