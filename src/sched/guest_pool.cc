@@ -111,7 +111,11 @@ void GuestPool::spawn() {
     std::uint64_t id = ++last_guest_id_;
     current_->spawning[id] = {slot};
     ++starting_count_;
-    current_->link->send({.kind = zygote::CommandKind::kSpawn, .slot = slot, .guest_id = id});
+    current_->link->send(
+        {.kind = zygote::CommandKind::kSpawn,
+         .slot = slot,
+         .warm_up = demand_ > starting_count_ - 1 ? zygote::WarmUp::kNone : zygote::WarmUp::kFull,
+         .guest_id = id});
 }
 
 void GuestPool::on_event(const GenerationPtr& generation, const zygote::Event& event,

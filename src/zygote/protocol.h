@@ -28,9 +28,14 @@ struct ReadyMessage {
 
 // Front -> zygote.
 enum class CommandKind : std::uint32_t { kSpawn = 1, kKill = 2 };
+enum class WarmUp : std::uint32_t {
+    kFull,  // The guest touches what a job will touch, before it says that it is ready.
+    kNone,  // A job waits for it already: it would only pay for the same pages sooner.
+};
 struct Command {
     CommandKind kind = CommandKind::kSpawn;
-    std::uint32_t slot = 0;  // kSpawn: whose network namespace to use.
+    std::uint32_t slot = 0;          // kSpawn: whose network namespace to use.
+    WarmUp warm_up = WarmUp::kFull;  // kSpawn.
     std::uint64_t guest_id = 0;
 };
 

@@ -213,7 +213,7 @@ class ForkLoop {
         PyOS_BeforeFork();
         pid_t child = ::fork();
         if (child == 0) {
-            become_guest(pipes);
+            become_guest(pipes, command.warm_up);
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
@@ -244,7 +244,7 @@ class ForkLoop {
         return {};
     }
 
-    [[noreturn]] void become_guest(const GuestPipes& pipes) noexcept {
+    [[noreturn]] void become_guest(const GuestPipes& pipes, WarmUp warm_up) noexcept {
         ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
         jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
                                      pipes.result.write_end.get()};
@@ -261,7 +261,8 @@ class ForkLoop {
             exec_when_job_arrives(plan_);
         }
         PyOS_AfterFork_Child();
-        PyObject* result = PyObject_CallObject(on_guest_, nullptr);
+        PyObject* result = PyObject_CallFunctionObjArgs(
+            on_guest_, warm_up == WarmUp::kFull ? Py_True : Py_False, nullptr);
         Py_XDECREF(result);
         ::_exit(1);  // It should not have returned.
     }

@@ -10,7 +10,7 @@
 namespace snapjail::zygote {
 
 // Returns only on failure, with a Python exception set; when the supervisor is gone it exits. In
-// each guest `on_guest` is called without arguments, and must not return.
+// each guest on_guest(wants_warmup) is called, and must not return.
 void run_fork_loop(const jail::JailPlan& plan, PyObject* on_guest);
 
 }  // namespace snapjail::zygote

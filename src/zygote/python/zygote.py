@@ -46,8 +46,8 @@ def main():
             runner.run_warmup(warmup.BROAD)
             runner.run_warmup(warmup.NARROW)
 
-    def be_guest():
-        runner.warm_guest()
+    def be_guest(wants_warmup):
+        runner.warm_guest(wants_warmup)
         runner.reseed()
         runner.look_fresh()
         _native.send_ready()
