@@ -35,12 +35,13 @@ struct RootTree {
 };
 
 struct OwnFile {
-    std::string path;  // Where it stands in the tree: "usr/lib/snapjail/runner.py".
+    std::string path;  // Where it stands in the tree: "snapjail/runner.py".
     std::string content;
 };
 
-// Where our own files stand in the tree.
-constexpr const char* kLibraryFolder = "usr/lib/snapjail";
+// Where our own files stand in the tree. Not below /usr/lib: where shared libraries stand right in
+// there (Alpine, Arch), it is bound as a whole, and nothing of ours could be laid into it.
+constexpr const char* kLibraryFolder = "snapjail";
 
 Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files);
 
