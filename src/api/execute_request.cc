@@ -99,9 +99,7 @@ class ScriptReader {
             return refuse_type("a string", ec);
         }
         if (size > script_bytes_max_) {
-            return refuse(
-                {413, "script_too_large", "script is larger than " + size_text(script_bytes_max_)},
-                ec);
+            return refuse({413, kScriptTooLarge, script_too_large_sentence(script_bytes_max_)}, ec);
         }
         if (!script) {
             script.emplace();
@@ -158,6 +156,10 @@ bool is_utf8_charset(std::string_view parameter) {
 }
 
 }  // namespace
+
+std::string script_too_large_sentence(std::size_t script_bytes_max) {
+    return "script is larger than " + size_text(script_bytes_max);
+}
 
 bool is_json_media_type(std::string_view content_type) {
     std::string text(content_type);

@@ -21,4 +21,8 @@ bool is_json_media_type(std::string_view content_type);
 std::variant<ExecuteRequest, Refusal> parse_execute_request(std::string_view body,
                                                             std::size_t script_bytes_max);
 
+// What is said of a script over its limit, and the type of that refusal.
+inline constexpr const char* kScriptTooLarge = "script_too_large";
+std::string script_too_large_sentence(std::size_t script_bytes_max);
+
 }  // namespace snapjail::api

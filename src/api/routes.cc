@@ -129,4 +129,15 @@ std::string error_body(const std::string& message, const std::string& type) {
     return make_refusal_body(message, type);
 }
 
+http::ErrorBody make_error_body(ApiLimits limits) {
+    return [limits](const std::string& message, const std::string& type) {
+        // A body too large for any script that is allowed: the client hears of the script first.
+        bool is_too_large = type == kScriptTooLarge;
+        return error_body(is_too_large
+                              ? script_too_large_sentence(limits.script_bytes_max) + ": " + message
+                              : message,
+                          type);
+    };
+}
+
 }  // namespace snapjail::api

@@ -28,6 +28,9 @@ struct ApiLimits {
 
 http::Handler make_handler(Backend backend, ApiLimits limits);
 
+// The body of what the server refuses by itself, in the contract's words.
+http::ErrorBody make_error_body(ApiLimits limits);
+
 // {"error": message, "error_type": type}
 std::string error_body(const std::string& message, const std::string& type);
 

@@ -282,6 +282,15 @@ TEST_F(Routes, CancellingARequestCancelsItsJob) {
     EXPECT_FALSE(is_answered);
 }
 
+TEST(ErrorBody, SaysOfATooLargeBodyThatTheScriptIsTooLarge) {
+    auto body = make_error_body(ApiLimits{});
+
+    EXPECT_EQ(body("request body is larger than 9 bytes", "script_too_large"),
+              R"({"error":"script is larger than 200 KB: request body is larger than 9 bytes",)"
+              R"("error_type":"script_too_large","stdout":""})");
+    EXPECT_EQ(body("a", "b"), error_body("a", "b"));
+}
+
 TEST(ErrorBody, IsTheContractsErrorObject) {
     EXPECT_EQ(error_body("a", "b"), R"({"error":"a","error_type":"b","stdout":""})");
 }

@@ -52,7 +52,7 @@ class Front {
           drain_timer_(io_),
           scheduler_(io_, settings.scheduler),
           server_(io_, UniqueFd(kFrontListenerFd), settings.http,
-                  api::make_handler(backend(), settings.api), api::error_body) {}
+                  api::make_handler(backend(), settings.api), api::make_error_body(settings.api)) {}
 
     Result<void> run() {
         channel_.non_blocking(true);
