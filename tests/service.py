@@ -50,7 +50,8 @@ STATUS_OF = {
     "internal": {500},
 }
 
-# Results may have more digits than Python converts by default.
+# Results may be deeper, and have more digits, than Python reads by default.
+sys.setrecursionlimit(5000)
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 

@@ -13,7 +13,7 @@ DEEDS = {
     "patched numpy": ("np.sum = None", "np.sum is None"),
     "patched pandas": ("pd.DataFrame = None", "pd.DataFrame is None"),
     "builtins": ("builtins.left = 1", "hasattr(builtins, 'left')"),
-    "patched builtin": ("builtins.print = None", "builtins.print is None"),
+    "patched builtin": ("builtins.abs = None", "builtins.abs is None"),
     "file in /tmp": ("open('/tmp/left', 'w').close()", "os.path.exists('/tmp/left')"),
     "folder in /tmp": ("os.mkdir('/tmp/left.d')", "os.path.exists('/tmp/left.d')"),
     "overwritten script": (
@@ -45,7 +45,10 @@ DEEDS = {
     ),
     "atexit": ("atexit.register(print, 'left')", "atexit._ncallbacks() > at_start"),
     "logging": ("logging.basicConfig(level=1)", "bool(logging.getLogger().handlers)"),
-    "locale": ("locale.setlocale(locale.LC_ALL, 'C')", "locale.setlocale(locale.LC_CTYPE) == 'C'"),
+    "locale": (
+        "locale.setlocale(locale.LC_NUMERIC, 'C.UTF-8')",
+        "locale.setlocale(locale.LC_NUMERIC) == 'C.UTF-8'",
+    ),
     "warnings": ("warnings.simplefilter('error')", "warnings.filters[0][0] == 'error'"),
     "decimal context": ("decimal.getcontext().prec = 3", "decimal.getcontext().prec == 3"),
     "pandas option": (
@@ -104,7 +107,8 @@ def left_over(service):
     """What the jobs find, after and between jobs that leave everything behind that they can."""
     looks = "".join(f"    found[{name!r}] = {look}\n" for name, (_, look) in DEEDS.items())
     does = "".join(
-        f"    try: {deed}\n    except (OSError, ValueError): pass\n" for deed, _ in DEEDS.values()
+        f"    try: {deed}\n    except (OSError, ValueError, locale.Error): pass\n"
+        for deed, _ in DEEDS.values()
     )
     look = PRELUDE + "def main():\n    found = {}\n" + looks + "    return found\n"
     leave = PRELUDE + "def main():\n" + does + "    return 'left'\n"
@@ -141,7 +145,7 @@ def test_nothing_is_left_for_the_next_job(left_over, name):
 def test_the_look_finds_what_the_same_job_left(service, name):  # The positive control.
     deed, look = DEEDS[name]
     script = PRELUDE + f"def main():\n    {deed}\n    open('/tmp/x', 'a')\n    return {look}\n"
-    if name in ("umask", "patched builtin", "file in /tmp"):
+    if name in ("umask", "file in /tmp"):
         script = script.replace("    open('/tmp/x', 'a')\n", "")
 
     assert service.execute(script).result is True

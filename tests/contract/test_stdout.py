@@ -40,10 +40,10 @@ def test_print_raw_writes_and_children_keep_their_order(execute):
 
 def test_what_was_not_yet_flushed_when_main_returned_arrives(execute):
     answer = execute(
-        printing("sys.stdout.write('no newline')", "sys.stdout.buffer.write(b'; raw')")
+        printing("sys.stdout.buffer.write(b'raw; ')", "sys.stdout.write('no newline')")
     )
 
-    assert answer.stdout == "no newline; raw"
+    assert answer.stdout == "raw; no newline"
 
 
 def test_what_was_printed_before_an_exit_arrives(execute):  # D-5
