@@ -97,7 +97,9 @@ void reset_signals() noexcept {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (int signal : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
+    // What our own parent had us ignore (a shell does, in the background) is ignored across exec too,
+    // and would be in every guest. SIGKILL, SIGSTOP and the C library's own refuse, as they should.
+    for (int signal = 1; signal < NSIG; ++signal) {
         ::signal(signal, SIG_DFL);
     }
 }
