@@ -13,6 +13,12 @@ Error violation(const char* what) {
 }  // namespace
 
 Result<void> FrameReader::feed(std::span<const char> bytes) {
+    auto fed = is_broken_ ? Result<void>(violation("bytes after a violation")) : keep(bytes);
+    is_broken_ = !fed.has_value();
+    return fed;
+}
+
+Result<void> FrameReader::keep(std::span<const char> bytes) {
     buffer_.append(bytes.data(), bytes.size());
     if (!header_ && buffer_.size() >= sizeof(zygote::FrameHeader)) {
         zygote::FrameHeader header;
@@ -27,7 +33,8 @@ Result<void> FrameReader::feed(std::span<const char> bytes) {
 }
 
 std::optional<Frame> FrameReader::take() {
-    if (!header_ || buffer_.size() < sizeof(zygote::FrameHeader) + header_->payload_bytes) {
+    if (is_broken_ || !header_ ||
+        buffer_.size() < sizeof(zygote::FrameHeader) + header_->payload_bytes) {
         return std::nullopt;
     }
     Frame frame{header_->kind, std::move(buffer_)};
