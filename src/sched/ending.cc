@@ -27,7 +27,9 @@ Ending ending_of_frame(Frame frame) {
     std::memcpy(&header, frame.payload.data(), sizeof(header));
     std::size_t text_bytes = frame.payload.size() - sizeof(header);
     bool is_sound = header.kind <= static_cast<std::uint32_t>(FaultKind::kMemoryLimit) &&
-                    header.message_bytes <= text_bytes;
+                    header.message_bytes <= text_bytes &&
+                    header.message_bytes <= zygote::kMessageBytesMax &&
+                    text_bytes - header.message_bytes <= zygote::kTracebackBytesMax;
     if (!is_sound) {
         return ending_of_violation();
     }
@@ -48,9 +50,9 @@ Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max) {
         return Signaled{signal};
     }
     // SIGKILL cannot come from inside: a guest is PID 1 of its namespace. It is the kernel's own,
-    // for RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former at
-    // its tick and rounds: within 5 % counts.
-    if (death.cpu_time * 20 >= std::chrono::microseconds(cpu_time_max) * 19) {
+    // for RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former by
+    // its ticks, and then tells the time that it measured: on a busy machine 5 % less and more.
+    if (death.cpu_time * 4 >= std::chrono::microseconds(cpu_time_max) * 3) {
         return CpuExhausted{cpu_time_max};
     }
     return Faulted{FaultKind::kMemoryLimit, "memory limit exceeded (ended by the kernel)", ""};
