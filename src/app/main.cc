@@ -108,7 +108,8 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& wanted) {
         return line.app.exit(wanted);  // --help and --version.
     } catch (const CLI::ParseError& error) {
-        std::fprintf(stderr, "snapjail: %s\nTry: snapjail serve --help\n", error.what());
+        std::fprintf(stderr, "snapjail: %s\nTry: snapjail %s --help\n", error.what(),
+                     argc > 1 && argv[1][0] != '-' ? argv[1] : "");
         return kExitUsage;
     }
     return dispatch(line);

@@ -173,10 +173,11 @@ void add_interpreter(Declarer& declare, Options& options) {
                        options.start =
                            index == 0 ? jail::GuestStart::kWarm : jail::GuestStart::kCold;
                    });
-    Setting preload{"--preload", "SNAPJAIL_PRELOAD", "MODULES",
-                    "What a warm interpreter imports ahead, separated by commas."};
+    Setting preload{
+        "--preload", "SNAPJAIL_PRELOAD", "MODULES",
+        "What a warm interpreter imports ahead, separated by commas; none for nothing."};
     declare.text(preload, "numpy,pandas", [&options, preload](const std::string& text) {
-        options.preload = split_at_commas(text);
+        options.preload = text == "none" ? std::vector<std::string>() : split_at_commas(text);
         for (const std::string& word : options.preload) {
             if (!is_module_name(word)) {
                 refuse(preload, word, "is not the name of a module");

@@ -15,7 +15,7 @@ class RestartBackoff {
     static constexpr std::chrono::milliseconds kShortest{50};
     static constexpr std::chrono::milliseconds kLongest{2'000};
     // Who has lived so long did not die of how it was started.
-    static constexpr std::chrono::milliseconds kYoung{1'000};
+    static constexpr std::chrono::milliseconds kYoung{250};
 
     void on_start(Clock::time_point now) { started_ = now; }
 

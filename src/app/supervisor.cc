@@ -30,6 +30,7 @@ constexpr int kFirstFailuresMax = 5;
 constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
+constexpr int kLastBreathMs = 100;
 // Platforms kill ten seconds after SIGTERM.
 constexpr milliseconds kDrainTimeMax{9'000};
 
@@ -37,8 +38,11 @@ std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
     return duration_cast<milliseconds>(std::chrono::steady_clock::now() - then).count();
 }
 
-// What became of a child that has not been reaped: it stays so.
-std::string describe_end(pid_t pid) {
+// What became of a child that has not been reaped: it stays so. Its channel ends a moment before it
+// does, and that moment is waited for.
+std::string describe_end(pid_t pid, const UniqueFd& pidfd) {
+    pollfd source{pidfd.get(), POLLIN, 0};
+    (void)::poll(&source, 1, kLastBreathMs);
     siginfo_t info{};
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
         info.si_pid != pid) {
@@ -250,7 +254,7 @@ Result<void> Supervisor::check_front() {
 }
 
 Result<void> Supervisor::on_front_died() {
-    std::string end = describe_end(front_->pid());
+    std::string end = describe_end(front_->pid(), front_->pidfd());
     pid_t pid = front_->pid();
     front_.reset();
     if (is_draining_) {
@@ -312,7 +316,7 @@ void Supervisor::on_zygote_ready() {
 
 Result<void> Supervisor::on_zygote_died(const char* which, std::optional<Zygote>& zygote) {
     pid_t pid = zygote->process.pid();
-    std::string end = describe_end(pid);
+    std::string end = describe_end(pid, zygote->process.pidfd());
     log::error("zygote_died", {{"pid", std::int64_t{pid}},
                                {"which", which},
                                {"end", end},

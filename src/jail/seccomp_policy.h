@@ -29,6 +29,7 @@ std::span<const SyscallEntry> guest_syscalls();
 
 Result<SeccompProgram> compile_zygote_filter();
 Result<SeccompProgram> compile_guest_filter();
+// To be called in the front itself: the filter holds its pid.
 Result<SeccompProgram> compile_front_filter();
 
 }  // namespace snapjail::jail

@@ -1,0 +1,299 @@
+#include "jail/host_probe.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "base/syscall.h"
+#include "jail/landlock.h"
+#include "jail/seccomp_policy.h"
+
+namespace snapjail::jail {
+namespace {
+
+constexpr int kTried = 0;
+// An errno that no kernel returns: the child was ended by a signal, a seccomp filter's most likely.
+constexpr int kKilled = 4096;
+
+// The remedies. A container's own seccomp filter forbids namespaces unless it has CAP_SYS_ADMIN.
+constexpr std::string_view kAllowNamespaces =
+    "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined (or --privileged); "
+    "Kubernetes: hostUsers: false with seccompProfile Unconfined; on a host: sysctl -w "
+    "user.max_user_namespaces=65536";
+constexpr std::string_view kUnmaskProc =
+    "docker run --security-opt systempaths=unconfined; Kubernetes: procMount: Unmasked";
+constexpr std::string_view kUseKernelSeccomp = "a kernel with CONFIG_SECCOMP_FILTER";
+
+// What a probe does in its child, with all namespaces that a zygote has. Not one of them allocates.
+using Attempt = int (*)() noexcept;
+
+int outcome(bool ok) noexcept {
+    return ok ? kTried : errno;
+}
+
+int try_nothing() noexcept {
+    return kTried;
+}
+
+bool mount_private_tmpfs() noexcept {
+    return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=4k") == 0;
+}
+
+int try_tmpfs() noexcept {
+    return outcome(mount_private_tmpfs());
+}
+
+int try_pivot_root() noexcept {
+    return outcome(mount_private_tmpfs() && ::chdir("/tmp") == 0 &&
+                   ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0);
+}
+
+int try_proc() noexcept {
+    return outcome(mount_private_tmpfs() && ::chdir("/tmp") == 0 && ::mkdir("proc", 0555) == 0 &&
+                   ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0);
+}
+
+int try_read_only_tree() noexcept {
+    // open_tree, OPEN_TREE_CLONE | AT_RECURSIVE of /usr: as build_root.cc does with what it binds.
+    long tree = ::syscall(SYS_open_tree, AT_FDCWD, "/usr", 1 | AT_RECURSIVE);
+    if (tree < 0) {
+        return errno;
+    }
+    struct {
+        std::uint64_t set = 1;  // MOUNT_ATTR_RDONLY
+        std::uint64_t clear = 0;
+        std::uint64_t propagation = 0;
+        std::uint64_t user_namespace = 0;
+    } attributes;
+    return outcome(::syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                             sizeof(attributes)) == 0);
+}
+
+int try_no_new_privs() noexcept {
+    return outcome(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+}
+
+int try_landlock() noexcept {
+    (void)try_no_new_privs();
+    std::uint32_t abi = landlock_abi();
+    return abi == 0 ? ENOSYS : restrict_all_by_landlock(abi);
+}
+
+int try_rlimits() noexcept {
+    for (auto resource : {RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NPROC, RLIMIT_NOFILE,
+                          RLIMIT_CORE, RLIMIT_MEMLOCK}) {
+        rlimit limit{};
+        if (::getrlimit(resource, &limit) != 0 || ::setrlimit(resource, &limit) != 0) {
+            return errno;
+        }
+    }
+    return kTried;
+}
+
+struct MappedIds {
+    std::string uid_map;
+    std::string gid_map;
+};
+
+// Inside root, outside whoever asks; by the parent, as the launcher does it.
+int map_ids(pid_t child) {
+    std::string folder = "/proc/" + std::to_string(child);
+    if (::geteuid() != 0) {
+        auto denied = write_file(folder + "/setgroups", "deny");
+        if (!denied) {
+            return denied.error().sys_errno;
+        }
+    }
+    auto uids = write_file(folder + "/uid_map", "0 " + std::to_string(::geteuid()) + " 1");
+    auto gids = write_file(folder + "/gid_map", "0 " + std::to_string(::getegid()) + " 1");
+    return !uids ? uids.error().sys_errno : !gids ? gids.error().sys_errno : kTried;
+}
+
+[[noreturn]] void attempt_in_child(int go_pipe, int report_pipe, Attempt attempt) noexcept {
+    char go = 0;
+    int result = ECHILD;
+    if (::read(go_pipe, &go, 1) == 1) {
+        result = attempt();
+    }
+    [[maybe_unused]] ssize_t ignored = ::write(report_pipe, &result, sizeof(result));
+    ::_exit(0);
+}
+
+// 0, or the errno of the first thing that failed, in a child with `namespaces` of its own.
+Result<int> try_in_child(unsigned long namespaces, Attempt attempt) {
+    Pipe go = TRY(make_pipe());
+    Pipe report = TRY(make_pipe());
+    // Not glibc's fork(): it takes no flags. One thread, and the child allocates nothing.
+    pid_t child = static_cast<pid_t>(
+        ::syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, 0));
+    if (child < 0) {
+        return errno;
+    }
+    if (child == 0) {
+        attempt_in_child(go.read_end.get(), report.write_end.get(), attempt);
+    }
+    report.write_end.reset();
+    int mapped = (namespaces & CLONE_NEWUSER) != 0 ? map_ids(child) : kTried;
+    if (mapped == kTried) {
+        (void)retry_eintr("write", [&] { return ::write(go.write_end.get(), "g", 1); });
+    } else {
+        ::kill(child, SIGKILL);
+    }
+    int result = kKilled;
+    auto size =
+        retry_eintr("read", [&] { return ::read(report.read_end.get(), &result, sizeof(result)); });
+    (void)retry_eintr("waitpid", [&] { return ::waitpid(child, nullptr, 0); });
+    if (mapped != kTried) {
+        return mapped;
+    }
+    return size && *size == sizeof(result) ? result : kKilled;
+}
+
+struct ProbeRow {
+    const char* name;
+    unsigned long namespaces;
+    Attempt attempt;
+    std::string_view remedy;
+    Need need = Need::kRequired;
+};
+
+constexpr unsigned long kUser = CLONE_NEWUSER;
+constexpr unsigned long kMounts = CLONE_NEWUSER | CLONE_NEWNS;
+
+constexpr ProbeRow kRows[] = {
+    {"user namespace", kUser, try_nothing, kAllowNamespaces},
+    {"mount namespace", kMounts, try_nothing, kAllowNamespaces},
+    {"pid namespace", kUser | CLONE_NEWPID, try_nothing, kAllowNamespaces},
+    {"network namespace", kUser | CLONE_NEWNET, try_nothing, kAllowNamespaces},
+    {"ipc namespace", kUser | CLONE_NEWIPC, try_nothing, kAllowNamespaces},
+    {"uts namespace", kUser | CLONE_NEWUTS, try_nothing, kAllowNamespaces},
+    {"cgroup namespace", kUser | CLONE_NEWCGROUP, try_nothing, kAllowNamespaces},
+    {"private tmpfs", kMounts, try_tmpfs,
+     "docker run --security-opt apparmor=unconfined; Ubuntu 23.10 and later: sysctl -w "
+     "kernel.apparmor_restrict_unprivileged_userns=0"},
+    {"read-only binds", kMounts, try_read_only_tree,
+     "a kernel from 5.12 on, and a container's seccomp filter that allows mount_setattr"},
+    {"pivot_root", kMounts, try_pivot_root,
+     "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined"},
+    {"procfs", kMounts | CLONE_NEWPID, try_proc, kUnmaskProc, Need::kInformative},
+    {"no_new_privs", 0, try_no_new_privs, "a kernel from 3.5 on"},
+    {"rlimits", 0, try_rlimits, "a container's seccomp filter that allows setrlimit"},
+    {"landlock", 0, try_landlock,
+     "a kernel from 5.13 on, with lsm=landlock,... on its command line", Need::kInformative},
+};
+
+std::string why_failed(int error) {
+    return error == kKilled ? "the attempt was killed, by a seccomp filter most likely"
+                            : std::strerror(error);
+}
+
+std::optional<std::string> sysctl_value(const char* path) {
+    auto text = read_file(path, 64);
+    if (!text) {
+        return std::nullopt;
+    }
+    return text->substr(0, text->find('\n'));
+}
+
+// The settings that are known to forbid an ordinary user's namespaces, where they are set so.
+std::string namespace_sysctls() {
+    struct {
+        const char* path;
+        const char* name;
+        const char* bad;
+    } constexpr kSettings[] = {
+        {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0"},
+        {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0"},
+        {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+         "kernel.apparmor_restrict_unprivileged_userns", "1"},
+    };
+    std::string found;
+    for (const auto& setting : kSettings) {
+        if (sysctl_value(setting.path) == setting.bad) {
+            found += std::string("; ") + setting.name + " = " + setting.bad;
+        }
+    }
+    return found;
+}
+
+HostLayer examine(const ProbeRow& row) {
+    HostLayer layer{.name = row.name, .need = row.need, .detail = {}, .remedy = {}};
+    auto tried = try_in_child(row.namespaces, row.attempt);
+    int error = tried ? *tried : tried.error().sys_errno;
+    layer.stands = error == kTried;
+    if (!layer.stands) {
+        layer.detail = why_failed(error);
+        if ((row.namespaces & CLONE_NEWUSER) != 0) {
+            layer.detail += namespace_sysctls();
+        }
+        layer.remedy = row.remedy;
+    } else if (row.attempt == try_landlock) {
+        layer.detail = "ABI " + std::to_string(landlock_abi());
+    }
+    return layer;
+}
+
+// Set before the fork, for a child that must not allocate.
+SeccompProgram program_to_try;
+
+int try_seccomp() noexcept {
+    (void)try_no_new_privs();
+    sock_fprog filter{static_cast<unsigned short>(program_to_try.count),
+                      program_to_try.instructions.data()};
+    constexpr int kSetModeFilter = 1;
+    return outcome(::syscall(SYS_seccomp, kSetModeFilter, 0, &filter) == 0);
+}
+
+HostLayer examine_seccomp() {
+    auto program = compile_guest_filter();
+    if (!program) {
+        return {.name = "seccomp",
+                .detail = program.error().to_string(),
+                .remedy = std::string(kUseKernelSeccomp)};
+    }
+    program_to_try = *program;
+    return examine({"seccomp", 0, try_seccomp, kUseKernelSeccomp});
+}
+
+// Where this process could make cgroups of its own, as the kernel's file tells it.
+HostLayer examine_cgroups() {
+    HostLayer layer{.name = "cgroup limits",
+                    .need = Need::kInformative,
+                    .detail = "not used by this release; rlimits bound each process",
+                    .remedy = {}};
+    bool is_v2 = ::access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+    const char* folder = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    layer.stands = ::access(folder, W_OK) == 0;
+    layer.detail = std::string(is_v2 ? "v2" : "v1") +
+                   (layer.stands ? ", writable; " : ", not writable; ") + layer.detail;
+    return layer;
+}
+
+}  // namespace
+
+std::vector<HostLayer> probe_host() {
+    std::vector<HostLayer> layers;
+    for (const ProbeRow& row : kRows) {
+        layers.push_back(examine(row));
+    }
+    layers.push_back(examine_seccomp());
+    layers.push_back(examine_cgroups());
+    return layers;
+}
+
+}  // namespace snapjail::jail
