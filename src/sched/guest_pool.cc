@@ -44,7 +44,10 @@ void GuestPool::attach(UniqueFd zygote_socket) {
             }
         });
     current_ = std::move(generation);
+    // The failures were the last zygote's.
+    retry_timer_.cancel();
     failures_in_a_row_ = 0;
+    is_paused_ = false;
     refill();
 }
 
@@ -178,6 +181,7 @@ void GuestPool::on_spawn_failed(const GenerationPtr& generation, const zygote::E
         pause_spawning();
     }
     release_slot(slot);
+    refill();  // A replaced zygote's slot is the current one's now.
 }
 
 void GuestPool::read_ready_frame(const std::shared_ptr<Guest>& guest) {
@@ -297,6 +301,7 @@ void GuestPool::on_lost(const GenerationPtr& generation) {
             guest->close_pipes();
         }
     }
+    refill();  // If it was a replaced one, its slots are the current one's now.
 }
 
 // Its waiting guests end now; those with a job go on, and the link closes after the last of them.
