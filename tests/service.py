@@ -331,10 +331,21 @@ class Service(Client):
         return self._one_below(lambda line: "snapjail" in line and re.search(r"\bfront\b", line))
 
     def zygotes(self):
-        """The warm interpreters: the pythons whose parent is not a python itself."""
+        """The warm interpreters: the pythons that the supervisor itself has started."""
         table = processes.parents()
-        pythons = [pid for pid in self.descendants() if "python" in processes.command_line(pid)]
-        return [pid for pid in pythons if table.get(pid) not in pythons]
+        children = [pid for pid, parent in table.items() if parent == self.pid]
+        return [pid for pid in children if "python" in processes.command_line(pid)]
+
+    def settled(self):
+        """How many processes it has once the pool is full: the number has stayed for a while."""
+        seen = []
+
+        def stays():
+            seen.append(len(self.descendants()))
+            return len(seen) > 10 and len(set(seen[-10:])) == 1
+
+        assert processes.wait_until(stays, 20, 0.1), seen
+        return seen[-1]
 
     def _one_below(self, fits):
         found = [pid for pid in self.descendants() if fits(processes.command_line(pid))]
