@@ -41,7 +41,7 @@ jail::HostLayer try_script(const Options& options) {
         layer.detail = describe_ending(outcome->ending);
     }
     if (!layer.stands) {
-        layer.remedy = "mend what is missing above; if nothing is, try --python=PATH";
+        layer.remedy = "what is missing above; if nothing is, try --python=PATH";
     }
     return layer;
 }

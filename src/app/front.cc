@@ -41,6 +41,7 @@ Result<FrontSettings> read_settings() {
     if (size != sizeof(settings) || settings.version != FrontSettings::kVersion) {
         return Error{ErrorKind::kProtocol, "read settings", 0, "they are not this program's"};
     }
+    UniqueFd(kFrontSettingsFd).reset();  // Ours to close, now that we know it for what it is.
     return settings;
 }
 

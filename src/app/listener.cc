@@ -53,7 +53,7 @@ Error cannot_listen(const std::string& where, int sys_errno) {
     } else if (sys_errno == EADDRNOTAVAIL) {
         hint = "; this machine does not have that address";
     }
-    return Error::from_errno("listen", sys_errno, "on " + where + hint);
+    return Error{ErrorKind::kInvalid, "cannot listen", sys_errno, "on " + where + hint};
 }
 
 Result<std::uint16_t> bound_port(const UniqueFd& socket) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -52,8 +53,8 @@ class Declarer {
     void group(const char* name) { group_ = name; }
 
     void text(const Setting& setting, const std::string& shown_default,
-              std::function<void(const std::string&)> take) {
-        app_.add_option_function<std::string>(setting.flag, std::move(take), setting.description)
+              const std::function<void(const std::string&)>& take) {
+        app_.add_option_function<std::string>(setting.flag, take, setting.description)
             ->envname(setting.variable)
             ->type_name(setting.unit)
             ->default_str(shown_default)
@@ -392,7 +393,7 @@ std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text) {
     if (error != std::errc() || end != text.data() + text.size() || !is_in_range) {
         return std::nullopt;
     }
-    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+    return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 
 }  // namespace snapjail::app

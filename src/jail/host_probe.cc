@@ -32,8 +32,7 @@ constexpr int kKilled = 4096;
 // The remedies. A container's own seccomp filter forbids namespaces unless it has CAP_SYS_ADMIN.
 constexpr std::string_view kAllowNamespaces =
     "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined (or --privileged); "
-    "Kubernetes: hostUsers: false with seccompProfile Unconfined; on a host: sysctl -w "
-    "user.max_user_namespaces=65536";
+    "Kubernetes: hostUsers: false with seccompProfile Unconfined";
 constexpr std::string_view kUnmaskProc =
     "docker run --security-opt systempaths=unconfined; Kubernetes: procMount: Unmasked";
 constexpr std::string_view kUseKernelSeccomp = "a kernel with CONFIG_SECCOMP_FILTER";
@@ -175,6 +174,7 @@ struct ProbeRow {
 constexpr unsigned long kUser = CLONE_NEWUSER;
 constexpr unsigned long kMounts = CLONE_NEWUSER | CLONE_NEWNS;
 
+// The user namespace first: most others need it.
 constexpr ProbeRow kRows[] = {
     {"user namespace", kUser, try_nothing, kAllowNamespaces},
     {"mount namespace", kMounts, try_nothing, kAllowNamespaces},
@@ -210,25 +210,27 @@ std::optional<std::string> sysctl_value(const char* path) {
     return text->substr(0, text->find('\n'));
 }
 
-// The settings that are known to forbid an ordinary user's namespaces, where they are set so.
-std::string namespace_sysctls() {
-    struct {
-        const char* path;
-        const char* name;
-        const char* bad;
-    } constexpr kSettings[] = {
-        {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0"},
-        {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0"},
-        {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-         "kernel.apparmor_restrict_unprivileged_userns", "1"},
-    };
-    std::string found;
-    for (const auto& setting : kSettings) {
-        if (sysctl_value(setting.path) == setting.bad) {
-            found += std::string("; ") + setting.name + " = " + setting.bad;
+// A setting that forbids an ordinary user's namespaces where it has the value `bad`.
+struct Sysctl {
+    const char* path;
+    const char* name;
+    const char* bad;
+    const char* good;
+};
+constexpr Sysctl kSysctls[] = {
+    {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0", "65536"},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0", "1"},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+     "kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
+};
+
+const Sysctl* find_forbidding_sysctl() {
+    for (const Sysctl& sysctl : kSysctls) {
+        if (sysctl_value(sysctl.path) == sysctl.bad) {
+            return &sysctl;
         }
     }
-    return found;
+    return nullptr;
 }
 
 HostLayer examine(const ProbeRow& row) {
@@ -236,16 +238,26 @@ HostLayer examine(const ProbeRow& row) {
     auto tried = try_in_child(row.namespaces, row.attempt);
     int error = tried ? *tried : tried.error().sys_errno;
     layer.stands = error == kTried;
-    if (!layer.stands) {
-        layer.detail = why_failed(error);
-        if ((row.namespaces & CLONE_NEWUSER) != 0) {
-            layer.detail += namespace_sysctls();
-        }
-        layer.remedy = row.remedy;
-    } else if (row.attempt == try_landlock) {
-        layer.detail = "ABI " + std::to_string(landlock_abi());
+    if (layer.stands) {
+        layer.detail = row.attempt == try_landlock ? "ABI " + std::to_string(landlock_abi()) : "";
+        return layer;
+    }
+    layer.detail = why_failed(error);
+    layer.remedy = row.remedy;
+    const Sysctl* sysctl = find_forbidding_sysctl();
+    if ((row.namespaces & CLONE_NEWUSER) != 0 && sysctl != nullptr) {
+        layer.detail += std::string("; ") + sysctl->name + " is " + sysctl->bad;
+        layer.remedy = std::string("sysctl -w ") + sysctl->name + "=" + sysctl->good;
     }
     return layer;
+}
+
+// Not tried: it would only say once more what the user namespace has said.
+HostLayer in_want_of_user_namespace(const ProbeRow& row) {
+    return {.name = row.name,
+            .need = row.need,
+            .detail = "it needs a user namespace",
+            .remedy = "as for that"};
 }
 
 // Set before the fork, for a child that must not allocate.
@@ -289,7 +301,10 @@ HostLayer examine_cgroups() {
 std::vector<HostLayer> probe_host() {
     std::vector<HostLayer> layers;
     for (const ProbeRow& row : kRows) {
-        layers.push_back(examine(row));
+        bool wants_user_namespace = (row.namespaces & CLONE_NEWUSER) != 0 && !layers.empty();
+        layers.push_back(wants_user_namespace && !layers.front().stands
+                             ? in_want_of_user_namespace(row)
+                             : examine(row));
     }
     layers.push_back(examine_seccomp());
     layers.push_back(examine_cgroups());

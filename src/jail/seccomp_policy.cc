@@ -277,8 +277,8 @@ Result<SeccompProgram> compile_front_filter() {
         TRY(add_rule(context, SCMP_ACT_ALLOW, name));
     }
     // abort() signals its own thread; nobody else's, whatever the kernel would permit.
-    int rc = ::seccomp_rule_add(context.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+    scmp_arg_cmp is_own{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0};
+    int rc = ::seccomp_rule_add_array(context.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &is_own);
     if (rc != 0) {
         return Error::from_errno("seccomp_rule_add", -rc, "tgkill");
     }
