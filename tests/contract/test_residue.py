@@ -62,7 +62,7 @@ MIX = [
     (
         10,
         "import os, signal, time\ndef main():\n    os.kill(-1, 9)\n    return 1",
-        {None, "signal"},
+        {"exception"},
     ),
     (2, "import time\ndef main(): time.sleep(60)", {"time_limit"}),
     (1, "def main():\n    while True: pass", {"cpu_limit", "time_limit"}),
