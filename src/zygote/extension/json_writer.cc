@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <unordered_set>
 
@@ -56,14 +57,27 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"", "PosixPath", "use str()"},
 });
 
-// A type's attribute as text; a metaclass may make it anything, or raise: then it is "".
+// A type's __name__ or __module__ as text, "" if it is none. By the descriptor of `type` itself:
+// the attribute could be a property of a metaclass of the script's, and asking for it would run
+// that.
 std::string type_text(PyObject* value, const char* attribute) {
-    Owned text(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(value)), attribute));
+    Owned slots(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyType_Type), "__dict__"));
+    Owned slot(slots ? PyMapping_GetItemString(slots.get(), attribute) : nullptr);
+    Owned text(slot ? PyObject_CallMethod(slot.get(), "__get__", "(O)", Py_TYPE(value)) : nullptr);
     Owned bytes(text && PyUnicode_Check(text.get())
                     ? PyUnicode_AsEncodedString(text.get(), "utf-8", "replace")
                     : nullptr);
     PyErr_Clear();
     return bytes ? std::string(PyBytes_AsString(bytes.get())).substr(0, kShownKeyBytesMax) : "";
+}
+
+// After a call of CPython's that has failed: for any other reason than want of memory.
+void clear_error() {
+    if (PyErr_ExceptionMatches(PyExc_MemoryError) != 0) {
+        PyErr_Clear();
+        throw std::bad_alloc();
+    }
+    PyErr_Clear();
 }
 
 std::string describe_type(PyObject* value) {
@@ -153,7 +167,7 @@ class Writer {
     bool write_string(PyObject* value) {
         Owned bytes(PyUnicode_AsUTF8String(value));
         if (!bytes) {
-            PyErr_Clear();
+            clear_error();
             return refuse("a str with a lone surrogate, which is not Unicode text");
         }
         char* data = nullptr;
@@ -214,7 +228,7 @@ class Writer {
         Owned text(PyNumber_ToBase(value, 10));
         Owned bytes(text ? PyUnicode_AsUTF8String(text.get()) : nullptr);
         if (!bytes) {
-            PyErr_Clear();
+            clear_error();
             return refuse("an int with more digits than sys.get_int_max_str_digits() allows");
         }
         return append(PyBytes_AsString(bytes.get()));
@@ -230,7 +244,7 @@ class Writer {
         char* text = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
         if (text == nullptr) {
             PyErr_Clear();
-            return refuse("a float for which there was no memory");
+            throw std::bad_alloc();
         }
         out_ += text;
         PyMem_Free(text);

@@ -26,6 +26,7 @@ struct JsonText {
     std::string text;
 };
 
+// Throws std::bad_alloc, and nothing else, when memory runs out: it is the guest's own limit.
 JsonText write_json(PyObject* value, JsonLimits limits);
 
 }  // namespace snapjail::zygote

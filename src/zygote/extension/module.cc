@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -157,13 +158,17 @@ PyObject* py_receive_job(PyObject*, PyObject*) {
 }
 
 // encode_json(value) -> (ending, bytes): 0 and the text; 1 and what is not JSON, where; 2: too
-// large.
+// large. MemoryError when memory runs out.
 PyObject* py_encode_json(PyObject*, PyObject* value) {
     // Outside a job there is no limit but memory: warm-up, and wrapper.py run by hand.
     std::size_t bytes_max = g_result_bytes_max > 0 ? g_result_bytes_max : SIZE_MAX / 2;
-    JsonText json = write_json(value, {.bytes_max = bytes_max});
-    return Py_BuildValue("(iy#)", static_cast<int>(json.ending), json.text.data(),
-                         static_cast<Py_ssize_t>(json.text.size()));
+    try {
+        JsonText json = write_json(value, {.bytes_max = bytes_max});
+        return Py_BuildValue("(iy#)", static_cast<int>(json.ending), json.text.data(),
+                             static_cast<Py_ssize_t>(json.text.size()));
+    } catch (const std::bad_alloc&) {
+        return PyErr_NoMemory();
+    }
 }
 
 // finish_result(bytes): sends main()'s value as JSON, and ends the process.

@@ -125,7 +125,10 @@ def run_job(source):
     value, fault = wrapper.run(wrapper.decode(source), SCRIPT_PATH)
     if fault is not None:
         send_fault(fault, stdout)
-    ending, text = _encode(value)  # Frozen here: what the script does later changes nothing.
+    try:
+        ending, text = _encode(value)  # Frozen here: what the script does later changes nothing.
+    except MemoryError as error:
+        send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
     if ending == 1:
         message = f"{NOT_JSON_SENTENCE}: {text.decode('utf-8', 'replace')}"
         send_fault(wrapper.Fault(wrapper.NOT_JSON, message), stdout)
