@@ -56,76 +56,100 @@ def is_user_file(filename):
     )
 
 
-def keep_user_frames(report, seen):
-    if report is None or id(report) in seen:
-        return
-    seen.add(id(report))
-    report.stack = traceback.StackSummary.from_list(
-        [frame for frame in report.stack if is_user_file(frame.filename)]
-    )
-    keep_user_frames(report.__cause__, seen)
-    keep_user_frames(report.__context__, seen)
-    for member in getattr(report, "exceptions", None) or ():
-        keep_user_frames(member, seen)
+def keep_user_frames(report):
+    pending, seen = [report], set()
+    while pending:  # Not by recursion: a chain of exceptions may be longer than the stack.
+        report = pending.pop()
+        if report is None or id(report) in seen:
+            continue
+        seen.add(id(report))
+        report.stack = traceback.StackSummary.from_list(
+            [frame for frame in report.stack if is_user_file(frame.filename)]
+        )
+        pending += [report.__cause__, report.__context__]
+        pending += getattr(report, "exceptions", None) or ()
 
 
-def last_line(error, path):
+def attempt(function, *arguments):
+    """What it returns; None if it raises, which code of the script's that it runs into may do."""
+    try:
+        return function(*arguments)
+    except BaseException:
+        return None
+
+
+# By the descriptors themselves: a class of the script's may have overridden the attributes.
+_name_of_type = type.__dict__["__name__"].__get__
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
+
+
+def last_line(error, path, main):
     """The line of the script that was at work when the exception arose."""
     line = None
-    step = error.__traceback__
+    step = _traceback_of(error)
     while step is not None:
         if step.tb_frame.f_code.co_filename == path:
             line = step.tb_lineno
         step = step.tb_next
-    return line
+    if line is None:  # main() could not even be entered: it wants arguments, say.
+        line = main.__code__.co_firstlineno
+    return line if type(line) is int else None
 
 
-def safe_text(error):
-    try:
-        text = str(error)
-        return text if type(text) is str else "<no text>"
-    except BaseException:  # Its own __str__ raises.
+def safe_text(value):
+    text = attempt(str, value)
+    if text is None:  # Its own __str__ raises.
         return "<exception str() failed>"
+    return text[:MESSAGE_CHARACTERS_MAX] if type(text) is str else "<no text>"
+
+
+def traceback_text(error):
+    report = traceback.TracebackException(type(error), error, _traceback_of(error))
+    keep_user_frames(report)
+    return "".join(report.format())
 
 
 def describe_exception(error, path, main):
-    line = last_line(error, path)
-    if line is None:  # main() could not even be entered: it wants arguments, say.
-        line = getattr(getattr(main, "__code__", None), "co_firstlineno", None)
-    text = safe_text(error)[:MESSAGE_CHARACTERS_MAX]
-    where = f" (line {line})" if type(line) is int else ""
-    report = traceback.TracebackException(type(error), error, error.__traceback__)
-    keep_user_frames(report, set())
-    whole = "".join(report.format())
-    if isinstance(error, MemoryError):
+    text = safe_text(error)
+    line = attempt(last_line, error, path, main)
+    where = f" (line {line})" if line is not None else ""
+    whole = attempt(traceback_text, error) or ""
+    if issubclass(type(error), MemoryError):
         detail = f": {text}" if text else ""
         return Fault(MEMORY_LIMIT, f"memory limit exceeded{detail}{where}", whole)
-    name = type(error).__name__
+    name = _name_of_type(type(error))
     return Fault(EXCEPTION, f"{name}: {text}{where}" if text else f"{name}{where}", whole)
 
 
-def describe_exit(error):
+def exit_code_text(error):
     code = error.code
     if code is None:
-        code = 0
+        return "0"
     if isinstance(code, int):
-        return Fault(EXIT, f"script called exit before main() returned, with code {int(code)}")
-    text = safe_text(code)[:MESSAGE_CHARACTERS_MAX]
-    return Fault(EXIT, f"script called exit before main() returned, with code 1: {text}")
+        return str(int.__index__(code))
+    return f"1: {safe_text(code)}"
+
+
+def describe_exit(error):
+    code = attempt(exit_code_text, error)
+    told = f", with code {code}" if code is not None else ""
+    return Fault(EXIT, f"script called exit before main() returned{told}")
 
 
 def describe_fault(error, path, main=None):
-    """A Fault for whatever ended the script; never raises."""
+    """A Fault for whatever ended the script; never raises. Asks the type, not the object: that one
+    may say of itself what it likes.
+    """
     try:
-        if isinstance(error, Fault):
+        if issubclass(type(error), Fault):
             return error
-        if isinstance(error, SystemExit):
+        if issubclass(type(error), SystemExit):
             return describe_exit(error)
         return describe_exception(error, path, main)
     except BaseException as problem:  # The script has broken what this needs, or is out of memory.
-        if isinstance(error, MemoryError) or isinstance(problem, MemoryError):
+        if issubclass(type(error), MemoryError) or issubclass(type(problem), MemoryError):
             return Fault(MEMORY_LIMIT, "memory limit exceeded")
-        return Fault(EXCEPTION, f"{type(error).__name__} (its description could not be made)")
+        return Fault(EXCEPTION, "an exception whose description could not be made")
 
 
 async def _await(value):
