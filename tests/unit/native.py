@@ -3,24 +3,24 @@
 import importlib.machinery
 import importlib.util
 import os
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(os.environ.get("SNAPJAIL_LIBRARY", ROOT / "build/release/lib/snapjail"))
 
 
-def load(name, file_name):
-    path = str(LIBRARY / file_name)
-    kind = "ExtensionFileLoader" if path.endswith(".so") else "SourceFileLoader"
-    loader = getattr(importlib.machinery, kind)(name, path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+def load_extension():
+    path = str(LIBRARY / "_snapjail.abi3.so")
+    loader = importlib.machinery.ExtensionFileLoader("_snapjail", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("_snapjail", loader))
     loader.exec_module(module)
     return module
 
 
-def load_extension():
-    return load("_snapjail", "_snapjail.abi3.so")
-
-
 def load_wrapper():
-    return load("wrapper_under_test", "wrapper.py")
+    """Under the name that it has in a jail: a build folder below /tmp would look like a script's."""
+    module = types.ModuleType("wrapper_under_test")
+    source = (LIBRARY / "wrapper.py").read_bytes()
+    exec(compile(source, "/snapjail/wrapper.py", "exec"), module.__dict__)
+    return module

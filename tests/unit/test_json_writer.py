@@ -1,4 +1,4 @@
-"""The extension's JSON writer: as Python's json module where both agree, and strict where it is not."""
+"""The extension's JSON writer: as Python's json module, and strict where that is not."""
 
 import collections
 import datetime
