@@ -79,15 +79,15 @@ class SchedulerTest : public testing::Test {
                            EXPECT_FALSE(error);
                            outcome = std::move(value);
                        });
-        while (!outcome) {
-            io_.run_one();
-        }
-        return std::move(*outcome);
+        // An io_context that has once run out of work does nothing more until it is told to.
+        io_.restart();
+        run_until([&] { return outcome.has_value(); });
+        return outcome ? std::move(*outcome) : Outcome{};
     }
 
     void run_until(const std::function<bool()>& is_reached) {
         while (!is_reached()) {
-            ASSERT_GT(io_.run_one_for(5s), 0u) << "nothing happened for 5 s";
+            ASSERT_GT(io_.run_one_for(40s), 0u) << "nothing happened for 40 s";
         }
     }
 
@@ -171,6 +171,29 @@ TEST_F(SchedulerTest, UncaughtMemoryErrorIsTheMemoryLimit) {
     Outcome outcome = run("def main(): return len(bytearray(4 << 30))\n");
 
     EXPECT_EQ(ending_as<Faulted>(outcome).kind, FaultKind::kMemoryLimit);
+}
+
+TEST_F(SchedulerTest, AResultForWhichThereIsNoMemoryIsTheMemoryLimit) {
+    SchedulerLimits limits = small_limits();
+    limits.result_bytes_max = std::size_t{10} << 20;
+    limits.wall_time_max = 30s;
+    start(limits);
+
+    for (const char* value :
+         {"'x' * 9_000_000", "['x' * 1000] * 9_000", "{'k': ['y'] * 1_000_000}"}) {
+        Outcome outcome = run(std::string("value = ") + value +
+                              "\n"
+                              "hog = []\n"
+                              "def main():\n"
+                              "    for size in (1 << 24, 1 << 20, 1 << 16, 1 << 12):\n"
+                              "        try:\n"
+                              "            while True: hog.append(bytearray(size))\n"
+                              "        except MemoryError: pass\n"
+                              "    return value\n");
+
+        Faulted faulted = ending_as<Faulted>(outcome);
+        EXPECT_EQ(faulted.kind, FaultKind::kMemoryLimit) << value << faulted.message;
+    }
 }
 
 TEST_F(SchedulerTest, OutputIsCutAtItsBoundAndTheJobRunsOn) {
