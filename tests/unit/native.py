@@ -19,7 +19,7 @@ def load_extension():
 
 
 def load_wrapper():
-    """Under the name that it has in a jail: a build folder below /tmp would look like a script's."""
+    """Under its name in a jail: a build folder below /tmp would look like a script's."""
     module = types.ModuleType("wrapper_under_test")
     source = (LIBRARY / "wrapper.py").read_bytes()
     exec(compile(source, "/snapjail/wrapper.py", "exec"), module.__dict__)

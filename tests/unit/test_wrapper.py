@@ -69,9 +69,9 @@ SYNTAX = [
     ("return 1", "SyntaxError: 'return' outside function (line 1)"),
     ("x = '\0'", "SyntaxError: source code string cannot contain null bytes (line 1)"),
     ("(" * 300, None),
-    ("-" * 200_000 + "1", None),
-    ("x = " + "1+" * 200_000 + "1", None),
 ]
+if sys.version_info >= (3, 11):  # Older ones crash: the guest's own end, told as a signal.
+    SYNTAX += [("-" * 200_000 + "1", None), ("x = " + "1+" * 200_000 + "1", None)]
 
 
 @pytest.mark.parametrize("text, message", SYNTAX, ids=range(len(SYNTAX)))
