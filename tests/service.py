@@ -411,6 +411,7 @@ class Service(Client):
                     pass
         self.wait_gone(identities, 2)
         Service.owned.pop(self.pid, None)
+        self.log.unlink(missing_ok=True)  # What matters of it stands in the failure's text.
 
 
 def under_way(name, body):
