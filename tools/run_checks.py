@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs all checks as steps, stops at none, and sums every test in the last line.
 
-./check calls it, after it has installed what the steps need. A step is a row of STEPS. A step that
-writes JUnit XML counts as many tests as that names, any other counts as one.
+./check calls it, with the service's PYTHON_BIN, after it has installed what the steps need. Each
+step is a row in steps(). One that writes JUnit XML counts as many tests as that names, any other
+counts as one.
 """
 import argparse
 import os
@@ -78,7 +79,7 @@ def unit(preset, **how):
 
 def pytest(name, folder, *flags, preset="release", **how):
     environment = {"SNAPJAIL_BIN": str(ROOT / "build" / preset / "snapjail"),
-                   "PYTHON_BIN": str(ROOT / ".venv/bin/python"), "PYTHONDONTWRITEBYTECODE": "1"}
+                   "PYTHONDONTWRITEBYTECODE": "1"}
     return Step(name,
                 [".venv-check/bin/python", "-m", "pytest", folder, "-q", "--junit-xml={junit}"]
                 + list(flags),
