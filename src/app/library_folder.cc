@@ -31,4 +31,16 @@ Result<std::string> find_library_folder() {
                      "; build the target `snapjail`, or set SNAPJAIL_LIBRARY"};
 }
 
+std::optional<std::string> find_own_python() {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    // build/<preset>/snapjail.
+    fs::path python = (folder / "../../.venv/bin/python").lexically_normal();
+    if (folder.empty() || !fs::exists(python, error)) {
+        return std::nullopt;
+    }
+    return python.string();
+}
+
 }  // namespace snapjail::app

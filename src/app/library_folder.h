@@ -1,6 +1,8 @@
 #pragma once
-// Where the extension module and our Python files are: beside the program, wherever it was put.
+// Where the extension module, our Python files and our own interpreter are: beside the program,
+// wherever it was put.
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -9,5 +11,9 @@ namespace snapjail::app {
 
 // SNAPJAIL_LIBRARY, or lib/snapjail/ beside the program, or ../lib/snapjail/.
 Result<std::string> find_library_folder();
+
+// .venv/bin/python of the checkout that the program was built in, as ./serve makes it; if it is
+// there.
+std::optional<std::string> find_own_python();
 
 }  // namespace snapjail::app

@@ -10,8 +10,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <optional>
 #include <thread>
+
+#include "app/library_folder.h"
 
 namespace snapjail::app {
 namespace {
@@ -160,7 +164,7 @@ void add_interpreter(Declarer& declare, Options& options) {
     declare.group("What runs the scripts");
     declare.text({"--python", "PYTHON_BIN", "PATH",
                   "CPython 3.9 or newer, a virtual environment's too: what it can import, scripts "
-                  "can."},
+                  "can. Unless set: .venv of the checkout this was built in, else python3."},
                  options.python_bin, [&](const std::string& text) { options.python_bin = text; });
     declare.text({"--wrapper", "WRAPPER_PATH", "PATH",
                   "Your own program to run a script with, called as `wrapper script.py "
@@ -286,6 +290,13 @@ void add_operation(Declarer& declare, Options& options) {
                  "", [&](const std::string& text) { options.nsjail_config = text; });
 }
 
+// A version manager's shim is a script that wants an environment of its own, which a guest has not.
+bool is_script(const std::string& path) {
+    std::array<char, 2> start{};
+    std::ifstream file(path, std::ios::binary);
+    return file.read(start.data(), start.size()) && start[0] == '#' && start[1] == '!';
+}
+
 // As a shell would find it. A virtual environment is known by its link's name: not resolved.
 Result<std::string> find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) {
@@ -296,7 +307,8 @@ Result<std::string> find_program(const std::string& name) {
     for (std::size_t at = 0; at <= folders.size();) {
         std::size_t end = std::min(folders.find(':', at), folders.size());
         std::string candidate = folders.substr(at, end - at) + "/" + name;
-        if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0) {
+        if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
+            !is_script(candidate)) {
             return std::filesystem::path(candidate).lexically_normal().string();
         }
         at = end + 1;
@@ -351,6 +363,9 @@ Result<void> complete_options(Options& options) {
     }
     if (!options.wrapper_path.empty() && ::access(options.wrapper_path.c_str(), R_OK) != 0) {
         return Error::from_errno("WRAPPER_PATH", errno, options.wrapper_path);
+    }
+    if (options.python_bin.empty()) {
+        options.python_bin = find_own_python().value_or("python3");
     }
     options.python_bin = TRY(find_program(options.python_bin));
     return {};

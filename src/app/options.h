@@ -22,7 +22,7 @@ namespace snapjail::app {
 struct Options {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8080;  // 0: any free one.
-    std::string python_bin = "python3";
+    std::string python_bin;     // Empty: to be found.
     std::string wrapper_path;
     std::vector<std::string> preload = {"numpy", "pandas"};
     jail::GuestStart start = jail::GuestStart::kWarm;

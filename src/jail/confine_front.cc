@@ -1,8 +1,6 @@
 #include "jail/confine_front.h"
 
 #include <grp.h>
-#include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -10,13 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 
 #include "base/syscall.h"
 #include "jail/jail_plan.h"
 #include "jail/landlock.h"
+#include "jail/privileges.h"
 #include "jail/seccomp_policy.h"
 
 namespace snapjail::jail {
@@ -24,7 +22,6 @@ namespace {
 
 // Not the zygote's 65500: a process may signal others of its own user.
 constexpr uid_t kFrontId = 65501;
-constexpr int kCapabilitiesMax = 64;  // The kernel's two 32-bit words; it has 41 today.
 constexpr int kNamespaces =
     CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
@@ -50,42 +47,11 @@ bool become_another_user() {
            ::setresuid(kFrontId, kFrontId, kFrontId) == 0;
 }
 
-// Fails without CAP_SETPCAP, where there is nothing to gain: no_new_privs comes next.
-void empty_bounding_set() {
-    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
-        ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    }
-}
-
-bool drop_capabilities() {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> held{};
-    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (::syscall(SYS_capset, &header, held.data()) != 0 ||
-        ::syscall(SYS_capget, &header, held.data()) != 0) {
-        return false;
-    }
-    for (const auto& word : held) {
-        if ((word.effective | word.permitted | word.inheritable) != 0) {
-            errno = EPERM;
-            return false;
-        }
-    }
-    return true;
-}
-
 bool forbid_new_processes_and_cores() {
     rlimit none{0, 0};
     // Not RLIMIT_FSIZE: the log may be a file.
     return ::setrlimit(RLIMIT_NPROC, &none) == 0 && ::setrlimit(RLIMIT_CORE, &none) == 0 &&
            ::setrlimit(RLIMIT_MEMLOCK, &none) == 0;
-}
-
-bool load_seccomp(const SeccompProgram& program) {
-    // The kernel only reads the instructions; the type lacks the const.
-    sock_fprog filter{static_cast<unsigned short>(program.count),
-                      const_cast<sock_filter*>(program.instructions.data())};
-    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
 }
 
 Result<void> require(const char* step, bool ok) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -19,11 +18,10 @@
 #include <string_view>
 
 #include "jail/landlock.h"
+#include "jail/privileges.h"
 
 namespace snapjail::jail {
 namespace {
-
-constexpr int kCapabilitiesMax = 64;  // The kernel's two 32-bit words; it has 41 today.
 
 // Text on the stack: there is no allocation here, and snprintf may take a lock.
 class ShortText {
@@ -99,23 +97,6 @@ bool set_rlimits(const JailPlan& plan) noexcept {
     return true;
 }
 
-bool drop_capabilities() noexcept {
-    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
-        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
-            if (errno != EINVAL) {
-                return false;
-            }
-            break;  // EINVAL: past the last one that this kernel knows.
-        }
-    }
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
-        return false;
-    }
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> none{};
-    return ::syscall(SYS_capset, &header, none.data()) == 0;
-}
-
 // 0 and 2: /dev/null. 1: the output. 3: the job. plan.result_fd: the result. Nothing else.
 bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) noexcept {
     // First out of the way of the numbers that they are moved to.
@@ -133,13 +114,6 @@ bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) no
               ::dup2(result, plan.result_fd) >= 0;
     return ok && ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
            ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
-}
-
-int load_seccomp(const SeccompProgram& program) noexcept {
-    // The kernel only reads the instructions; the type lacks the const.
-    sock_fprog filter{static_cast<unsigned short>(program.count),
-                      const_cast<sock_filter*>(program.instructions.data())};
-    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
 }
 
 constexpr SetupFailure failure(SetupStep step, int sys_errno) {
@@ -176,7 +150,7 @@ SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descrip
         // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
         require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
         require(SetupStep::kRlimits, set_rlimits(plan)) &&
-        require(SetupStep::kCapabilities, drop_capabilities());
+        require(SetupStep::kCapabilities, empty_bounding_set() && drop_capabilities());
     // After the mounts: a Landlock domain forbids mount(2).
     if (ok && plan.landlock_abi > 0) {
         errno = restrict_guest_by_landlock(plan.landlock_abi);
@@ -185,7 +159,7 @@ SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descrip
     // Changing credentials has cleared it: see prctl(2).
     ok = ok && require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
     // Last: it forbids the calls above.
-    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter) == 0);
+    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
     return ok ? verify_guest(plan) : failed;
 }
 
@@ -195,15 +169,8 @@ SetupFailure verify_guest(const JailPlan& plan) noexcept {
         ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) {
         return broken;
     }
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> held{};
-    if (::syscall(SYS_capget, &header, held.data()) != 0) {
+    if (has_capabilities()) {
         return broken;
-    }
-    for (const auto& word : held) {
-        if ((word.effective | word.permitted | word.inheritable) != 0) {
-            return broken;
-        }
     }
     uid_t expected = plan.has_proc != 0 ? plan.guest_uid : 65534;
     if (::getuid() != expected || ::geteuid() != expected || ::getpid() != 1) {

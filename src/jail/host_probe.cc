@@ -20,6 +20,7 @@
 
 #include "base/syscall.h"
 #include "jail/landlock.h"
+#include "jail/privileges.h"
 #include "jail/seccomp_policy.h"
 
 namespace snapjail::jail {
@@ -265,10 +266,7 @@ SeccompProgram program_to_try;
 
 int try_seccomp() noexcept {
     (void)try_no_new_privs();
-    sock_fprog filter{static_cast<unsigned short>(program_to_try.count),
-                      program_to_try.instructions.data()};
-    constexpr int kSetModeFilter = 1;
-    return outcome(::syscall(SYS_seccomp, kSetModeFilter, 0, &filter) == 0);
+    return outcome(load_seccomp(program_to_try));
 }
 
 HostLayer examine_seccomp() {

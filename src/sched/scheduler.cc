@@ -177,7 +177,8 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
         co_return without_output(
             Overloaded{"the service is shutting down", std::chrono::seconds(1)});
     }
-    if (queue.size() >= limits.queue_depth_max) {
+    bool must_wait = !queue.empty() || pool->waiting_count() == 0;
+    if (must_wait && queue.size() >= limits.queue_depth_max) {
         co_return without_output(Overloaded{"too many jobs are waiting", retry_after()});
     }
     auto submitted = steady_clock::now();

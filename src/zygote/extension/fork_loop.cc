@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -24,6 +23,7 @@
 
 #include "base/syscall.h"
 #include "jail/confine_guest.h"
+#include "jail/privileges.h"
 #include "zygote/protocol.h"
 
 namespace snapjail::zygote {
@@ -113,11 +113,9 @@ class ForkLoop {
         })));
         // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a
         // fork inherits it for nothing. no_new_privs was set before exec.
-        sock_fprog filter{static_cast<unsigned short>(plan_.zygote_filter.count),
-                          const_cast<sock_filter*>(plan_.zygote_filter.instructions.data())};
-        TRY(retry_eintr("load the zygote's seccomp filter", [&] {
-            return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
-        }));
+        if (!jail::load_seccomp(plan_.zygote_filter)) {
+            return Error::from_errno("load the zygote's seccomp filter", errno);
+        }
         ReadyMessage ready;
         TRY(retry_eintr("tell the supervisor",
                         [&] { return ::send(kChannelFd, &ready, sizeof(ready), MSG_NOSIGNAL); }));

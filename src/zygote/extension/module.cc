@@ -208,6 +208,6 @@ PyModuleDef kModule = {
 }  // namespace
 }  // namespace snapjail::zygote
 
-extern "C" PyMODINIT_FUNC PyInit__snapjail() {
+PyMODINIT_FUNC PyInit__snapjail() {
     return PyModule_Create(&snapjail::zygote::kModule);
 }
