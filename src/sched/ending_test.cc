@@ -113,12 +113,11 @@ TEST(EndingOfDeath, ASignalIsToldByItsNumberWithACoreOrWithout) {
 }
 
 // The kernel measures by ticks what it ends and by the clock what it tells.
-TEST(EndingOfDeath, AKillIsTheProcessorsLimitFromThreeQuartersOfItOn) {
-    EXPECT_EQ(as<CpuExhausted>(ending_of_death({SIGKILL, 1'500ms}, 2s)).limit, 2s);
+TEST(EndingOfDeath, AKillIsTheProcessorsLimitFromHalfOfItOn) {
+    EXPECT_EQ(as<CpuExhausted>(ending_of_death({SIGKILL, 1'000ms}, 2s)).limit, 2s);
     EXPECT_EQ(as<CpuExhausted>(ending_of_death({SIGKILL, 2'000ms}, 2s)).limit, 2s);
     EXPECT_EQ(as<CpuExhausted>(ending_of_death({SIGKILL, 3'600s}, 2s)).limit, 2s);
-    EXPECT_EQ(as<Faulted>(ending_of_death({SIGKILL, 1'499'999us}, 2s)).kind,
-              FaultKind::kMemoryLimit);
+    EXPECT_EQ(as<Faulted>(ending_of_death({SIGKILL, 999'999us}, 2s)).kind, FaultKind::kMemoryLimit);
     EXPECT_EQ(as<Faulted>(ending_of_death({SIGKILL, 0us}, 2s)).kind, FaultKind::kMemoryLimit);
 }
 

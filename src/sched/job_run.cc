@@ -18,15 +18,17 @@ namespace {
 // wrote before its end is at most that; what its children go on writing is not waited for.
 constexpr std::size_t kPipeBytesMax = std::size_t{1} << 20;
 
+// Read at one turn, before others have theirs.
+constexpr std::size_t kTurnBytes = 256 * 1024;
+
 }  // namespace
 
 JobRun::JobRun(boost::asio::io_context& io, std::shared_ptr<Guest> guest, RunLimits limits)
     : guest_(std::move(guest)),
       limits_(limits),
       deadline_(io),
-      // Not make_unique: it would fill them with zeros, and touch every page, for each job.
-      output_chunk_(new char[kChunkBytes]),
-      result_chunk_(new char[kChunkBytes]) {}
+      // Not make_unique: it would fill it with zeros, and touch every page, for each job.
+      chunk_(new char[kChunkBytes]) {}
 
 void JobRun::start(Job job, std::function<void()> on_ended) {
     on_ended_ = std::move(on_ended);
@@ -50,8 +52,8 @@ void JobRun::start(Job job, std::function<void()> on_ended) {
         }
     });
     send_job();
-    read_output();
-    read_result();
+    watch_output();
+    watch_result();
 }
 
 void JobRun::send_job() {
@@ -65,42 +67,73 @@ void JobRun::send_job() {
                              });
 }
 
-void JobRun::read_output() {
-    guest_->output.async_read_some(
-        boost::asio::buffer(output_chunk_.get(), kChunkBytes),
-        [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-            if (self->ending_ || error) {
-                return;
-            }
-            self->keep_output(self->output_chunk_.get(), size);
-            self->read_output();
-        });
+void JobRun::watch_output() {
+    guest_->output.async_wait(Guest::Stream::wait_read,
+                              [self = shared_from_this()](boost::system::error_code error) {
+                                  if (self->ending_ || error) {
+                                      return;
+                                  }
+                                  self->read_output(kTurnBytes);
+                                  if (!self->is_output_at_end_) {
+                                      self->watch_output();
+                                  }
+                              });
 }
 
-void JobRun::keep_output(const char* bytes, std::size_t size) {
+void JobRun::watch_result() {
+    guest_->result.async_wait(Guest::Stream::wait_read,
+                              [self = shared_from_this()](boost::system::error_code error) {
+                                  if (self->ending_ || error) {
+                                      return;
+                                  }
+                                  self->read_result(kTurnBytes);
+                                  if (!self->ending_ && !self->is_result_at_end_) {
+                                      self->watch_result();
+                                  }
+                              });
+}
+
+// What is in the pipe now, up to a bound: a guest that writes faster than we read must not keep us.
+void JobRun::read_output(std::size_t bytes_max) {
+    while (guest_->output.is_open() && bytes_max > 0) {
+        ssize_t count = ::read(guest_->output.native_handle(), chunk_.get(), kChunkBytes);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        is_output_at_end_ = is_output_at_end_ || count == 0;
+        if (count <= 0) {
+            return;
+        }
+        keep_output(static_cast<std::size_t>(count));
+        bytes_max -= std::min(bytes_max, static_cast<std::size_t>(count));
+    }
+}
+
+void JobRun::keep_output(std::size_t size) {
     std::size_t room = limits_.stdout_bytes_max - output_.size();
-    output_.append(bytes, std::min(size, room));
+    output_.append(chunk_.get(), std::min(size, room));
     is_output_truncated_ = is_output_truncated_ || size > room;
 }
 
-void JobRun::read_result() {
-    guest_->result.async_read_some(
-        boost::asio::buffer(result_chunk_.get(), kChunkBytes),
-        [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-            // End of file without a frame: the process is ending, or has closed the pipe and goes
-            // on. Either way its death or the deadline decides.
-            if (self->ending_ || error) {
-                return;
-            }
-            self->take_result_bytes(size);
-            if (!self->ending_) {
-                self->read_result();
-            }
-        });
+void JobRun::read_result(std::size_t bytes_max) {
+    while (!ending_ && guest_->result.is_open() && bytes_max > 0) {
+        ssize_t count = ::read(guest_->result.native_handle(), chunk_.get(), kChunkBytes);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        // End of file without a frame: the process is ending, or has closed the pipe and goes on.
+        // Either way its death or the deadline decides.
+        is_result_at_end_ = is_result_at_end_ || count == 0;
+        if (count <= 0) {
+            return;
+        }
+        take_result_bytes(static_cast<std::size_t>(count));
+        bytes_max -= std::min(bytes_max, static_cast<std::size_t>(count));
+    }
 }
 
 void JobRun::take_result_bytes(std::size_t size) {
-    if (!guest_->frames.feed(std::span(result_chunk_.get(), size))) {
+    if (!guest_->frames.feed(std::span(chunk_.get(), size))) {
         finish(ending_of_violation());
         return;
     }
@@ -109,37 +142,9 @@ void JobRun::take_result_bytes(std::size_t size) {
     }
 }
 
-// What the script wrote before its frame is in the pipe already; it is read without waiting.
-void JobRun::drain_output() {
-    std::size_t left = kPipeBytesMax;
-    while (guest_->output.is_open() && !is_output_truncated_ && left > 0) {
-        ssize_t count = ::read(guest_->output.native_handle(), output_chunk_.get(), kChunkBytes);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return;
-        }
-        keep_output(output_chunk_.get(), static_cast<std::size_t>(count));
-        left -= std::min(left, static_cast<std::size_t>(count));
-    }
-}
-
-void JobRun::drain_result() {
-    while (!ending_ && guest_->result.is_open()) {
-        ssize_t count = ::read(guest_->result.native_handle(), result_chunk_.get(), kChunkBytes);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return;
-        }
-        take_result_bytes(static_cast<std::size_t>(count));
-    }
-}
-
 void JobRun::on_gone() {
-    drain_result();  // Its last frame may have overtaken nothing, but been overtaken.
+    // The news of its death may have overtaken its last frame: that is in the pipe, whole or never.
+    read_result(sizeof(zygote::FrameHeader) + limits_.result_bytes_max + kPipeBytesMax);
     if (ending_) {
         return;
     }
@@ -155,7 +160,10 @@ void JobRun::finish(Ending ending) {
         return;
     }
     ended_ = std::chrono::steady_clock::now();
-    drain_output();
+    // What the script wrote before its end is in the pipe already.
+    if (!is_output_truncated_) {
+        read_output(kPipeBytesMax);
+    }
     ending_ = std::move(ending);
     deadline_.cancel();
     guest_->on_gone = nullptr;

@@ -43,11 +43,11 @@ class JobRun : public std::enable_shared_from_this<JobRun> {
 
   private:
     void send_job();
-    void read_output();
-    void read_result();
-    void keep_output(const char* bytes, std::size_t size);
-    void drain_output();
-    void drain_result();
+    void watch_output();
+    void watch_result();
+    void read_output(std::size_t bytes_max);
+    void read_result(std::size_t bytes_max);
+    void keep_output(std::size_t size);
     void take_result_bytes(std::size_t size);
     void on_gone();
     void finish(Ending ending);
@@ -59,11 +59,14 @@ class JobRun : public std::enable_shared_from_this<JobRun> {
     boost::asio::steady_timer deadline_;
     std::function<void()> on_ended_;
     std::string message_;  // The job as it is sent; freed when it is.
-    std::unique_ptr<char[]> output_chunk_;
-    std::unique_ptr<char[]> result_chunk_;
+    // Filled and emptied within one call. No read is ever under way in the background: one that had
+    // come to its end, its handler still to run, would be overtaken by the reads at the job's end.
+    std::unique_ptr<char[]> chunk_;
     std::optional<Ending> ending_;
     std::string output_;
     bool is_output_truncated_ = false;
+    bool is_output_at_end_ = false;
+    bool is_result_at_end_ = false;
     std::chrono::steady_clock::time_point started_;
     std::chrono::steady_clock::time_point ended_;
 };
