@@ -85,6 +85,7 @@ Result<void> Supervisor::run() {
         TRY(check_front());
         TRY(check_zygotes());
         reap_strangers();
+        end_the_stopped();
         if (Clock::now() >= drain_deadline_) {
             log::warning("drain_cut_short", {});
             is_over_ = true;
@@ -348,6 +349,17 @@ void Supervisor::reap_strangers() {
             return;  // Ours are reaped by their owners, and then we look again.
         }
         (void)::waitpid(info.si_pid, nullptr, WNOHANG);
+    }
+}
+
+// Nobody is meant to stop one of ours; one that is stopped serves nobody and would not die of it.
+void Supervisor::end_the_stopped() {
+    siginfo_t info{};
+    while (::waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+        log::warning("child was stopped, and is ended", {{"pid", std::int64_t{info.si_pid}}});
+        // Not reaped yet, or it would not have been told: the number is still that child's.
+        ::kill(info.si_pid, SIGKILL);
+        info = {};
     }
 }
 

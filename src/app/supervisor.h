@@ -50,6 +50,7 @@ class Supervisor {
     void read_signals();
     void begin_to_end(int signal);
     void reap_strangers();
+    void end_the_stopped();
     Result<void> check_front();
     Result<void> check_zygotes();
     Result<void> on_front_died();

@@ -108,10 +108,12 @@ bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) no
     if (null < 0 || job < 0 || output < 0 || result < 0) {
         return false;
     }
+    // A cold guest still has to exec its interpreter, which closes it to programs of the script's.
+    int result_flags = plan.start == GuestStart::kWarm ? O_CLOEXEC : 0;
     null = ::fcntl(null, F_DUPFD_CLOEXEC, lowest);
     bool ok = null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
               ::dup2(null, STDERR_FILENO) >= 0 && ::dup2(job, kJobFd) >= 0 &&
-              ::dup2(result, plan.result_fd) >= 0;
+              ::dup3(result, plan.result_fd, result_flags) >= 0;
     return ok && ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
            ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
 }

@@ -44,6 +44,9 @@ constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                         "OMP_NUM_THREADS=1",
                                         "MKL_NUM_THREADS=1",
                                         "NUMEXPR_NUM_THREADS=1",
+                                        // Each further arena of glibc's reserves 64 MB of address
+                                        // space, for each thread one: RLIMIT_AS would allow 17.
+                                        "MALLOC_ARENA_MAX=1",
                                         nullptr};
 
 struct ChildReport {

@@ -17,7 +17,12 @@ LOADED_FOR_THEIR_LIBRARIES = (
     "pyexpat readline zlib numpy pandas"
 ).split()
 SHARED_PREFIXES = ("/", "/usr", "/usr/local")
-ZONEINFO = "/usr/share/zoneinfo"
+# Time zones; and the locale that guests have: LANG=C.UTF-8.
+DATA_FOLDERS = (
+    "/usr/share/zoneinfo",
+    "/usr/lib/locale/C.utf8",
+    "/usr/lib/locale/C.UTF-8",
+)
 
 
 def shared_library_folders():
@@ -48,7 +53,7 @@ def wanted_paths():
         if prefix not in SHARED_PREFIXES:
             paths.add(prefix)
     paths.update(shared_library_folders())
-    paths.add(ZONEINFO)
+    paths.update(DATA_FOLDERS)
     return sorted(path for path in paths if os.path.isabs(path) and os.path.exists(path))
 
 
