@@ -143,8 +143,8 @@ constexpr auto kIoctlsAllowed = std::to_array<std::uint32_t>(
 
 // The read-only files are shared by all jobs, and these tell one job what another does with them:
 // F_NOTIFY and leases what it opens, F_GETLK what it has locked. (A read-only file takes read locks
-// only, which never conflict, so setting one tells nothing; sqlite needs that in /tmp.) F_SETOWN aims
-// signals; inside the pid namespace only, and still nobody needs it.
+// only, which never conflict, so setting one tells nothing; sqlite needs that in /tmp.) F_SETOWN
+// aims signals; inside the pid namespace only, and still nobody needs it.
 constexpr auto kFcntlsDenied = std::to_array<std::uint32_t>(
     {F_SETLEASE, F_GETLEASE, F_NOTIFY, F_GETLK, F_OFD_GETLK, F_SETSIG, F_SETOWN, F_SETOWN_EX});
 

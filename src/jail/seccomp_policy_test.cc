@@ -344,7 +344,8 @@ TEST_F(SeccompPolicy, FcntlDeniesWhatReachesBeyondTheDescriptor) {
                                         F_DUPFD_CLOEXEC, F_SETLK, F_SETPIPE_SZ, F_ADD_SEALS}) {
         EXPECT_EQ(ask_guest(fcntl, {3, command}), kAllow) << command;
     }
-    for (std::uint64_t command : Values{F_SETLEASE, F_NOTIFY, F_SETSIG, F_SETOWN, F_SETOWN_EX}) {
+    for (std::uint64_t command : Values{F_SETLEASE, F_GETLEASE, F_NOTIFY, F_GETLK, F_OFD_GETLK,
+                                        F_SETSIG, F_SETOWN, F_SETOWN_EX}) {
         EXPECT_EQ(ask_guest(fcntl, {3, command}), kEperm) << command;
     }
 }
