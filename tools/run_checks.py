@@ -131,11 +131,14 @@ def run(step):
     except subprocess.TimeoutExpired:
         return None
     finally:
-        # Also what a step has left behind in its session: it would hold `tee` open.
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        # Also what a step has left behind: it would hold `tee` open. SIGTERM first, because ninja
+        # ends its compilers on that, and they are in groups of their own.
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, signal_number)
+                process.wait(5)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
         process.wait()
         tee.wait()
 
