@@ -119,4 +119,5 @@ class [[nodiscard]] Result<void> {
         std::move(name).value();              \
     })
 // TRY(expression): the value of a Result, or return its Error from this function.
+// Not among the braces of an aggregate: gcc and clang forget to destroy the members made before it.
 #define TRY(expression) SNAPJAIL_TRY(SNAPJAIL_CONCAT(try_result_, __COUNTER__), expression)

@@ -208,8 +208,8 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
 }
 
 Result<jail::OwnFile> own_file(const std::string& host_path, const std::string& name) {
-    return jail::OwnFile{std::string(jail::kLibraryFolder) + "/" + name,
-                         TRY(read_file(host_path, kOwnFileBytesMax))};
+    std::string content = TRY(read_file(host_path, kOwnFileBytesMax));
+    return jail::OwnFile{std::string(jail::kLibraryFolder) + "/" + name, std::move(content)};
 }
 
 Result<std::vector<jail::OwnFile>> own_files(const ZygoteSettings& settings) {

@@ -203,7 +203,10 @@ class ForkLoop {
     }
 
     Result<GuestPipes> fork_guest(const Command& command) {
-        GuestPipes pipes{TRY(make_pipe()), TRY(make_pipe()), TRY(make_pipe())};
+        GuestPipes pipes;
+        pipes.job = TRY(make_pipe());
+        pipes.output = TRY(make_pipe());
+        pipes.result = TRY(make_pipe());
         TRY(enter_network(command.slot));
         // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and
         // not by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
