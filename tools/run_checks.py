@@ -79,6 +79,7 @@ def unit(preset, **how):
 
 def pytest(name, folder, *flags, preset="release", **how):
     environment = {"SNAPJAIL_BIN": str(ROOT / "build" / preset / "snapjail"),
+                   "SNAPJAIL_LIBRARY": str(ROOT / "build" / preset / "lib" / "snapjail"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     return Step(name,
                 [".venv-check/bin/python", "-m", "pytest", folder, "-q", "--junit-xml={junit}"]
@@ -97,6 +98,7 @@ def steps(is_quick):
         Step("shell scripts", ["shellcheck", *shell_scripts()], is_quick=True),
         build("release", is_quick=True),
         unit("release", is_quick=True),
+        pytest("unit python", "tests/unit", is_quick=True),
         pytest("contract", "tests/contract", *speed, is_quick=True),
         pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
         pytest("escape", "tests/escape", *speed, is_quick=True),

@@ -75,10 +75,11 @@ sched::Outcome run_to_outcome(const Options& options, UniqueFd zygote_socket, st
 }  // namespace
 
 Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
+    std::string library_folder = TRY(find_library_folder());
     zygote::ZygoteSpec spec =
         TRY(zygote::make_zygote_spec({.python_bin = options.python_bin,
                                       .wrapper_path = options.wrapper_path,
-                                      .library_folder = TRY(find_library_folder()),
+                                      .library_folder = std::move(library_folder),
                                       .preload = options.preload,
                                       .start = options.start,
                                       .limits = options.limits}));

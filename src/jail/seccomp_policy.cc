@@ -89,6 +89,13 @@ class Assembler {
         code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
         answer(action);
     }
+    void answer_unless_equal(std::uint32_t value, std::uint32_t action) {
+        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+        answer(action);
+    }
+    void keep_bits(std::uint32_t mask) {
+        code_.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+    }
     void answer_if_any_bit(std::uint32_t mask, std::uint32_t action) {
         code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, mask, 0, 1));
         answer(action);
@@ -135,6 +142,8 @@ constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
 constexpr std::uint32_t kCloneForbidden = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                           CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                                           CLONE_NEWNET | CLONE_UNTRACED;
+
+constexpr std::uint32_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of the kernel's linux/net.h.
 
 // What CPython, its standard library and the C library ask of a descriptor. TIOCSTI, TIOCLINUX,
 // FS_IOC_*, and all that drivers have, are not among them.
@@ -183,7 +192,12 @@ void check_arguments(Assembler& code) {
     });
     code.when_call("socketpair", [&] {
         code.load_argument(0);
-        code.answer_if_equal(AF_UNIX, kAllowed);
+        code.answer_unless_equal(AF_UNIX, kEperm);
+        // Not SOCK_DGRAM: sendto() from one end of such a pair reaches any abstract socket by name.
+        code.load_argument(1);
+        code.keep_bits(kSocketTypeMask);
+        code.answer_if_equal(SOCK_STREAM, kAllowed);
+        code.answer_if_equal(SOCK_SEQPACKET, kAllowed);
         code.answer(kEperm);
     });
 }

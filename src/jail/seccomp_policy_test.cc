@@ -325,6 +325,18 @@ TEST_F(SeccompPolicy, ASocketPairIsOfTheUnixFamilyOrNone) {
     }
 }
 
+// One end of a datagram pair can send to any abstract socket by name.
+TEST_F(SeccompPolicy, ASocketPairIsAStreamOrKeepsItsPackets) {
+    int socketpair = number_of("socketpair");
+    for (std::uint64_t type = 0; type <= 15; ++type) {
+        bool is_allowed = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+        std::uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+        EXPECT_EQ(ask_guest(socketpair, {AF_UNIX, type}), is_allowed ? kAllow : kEperm) << type;
+        EXPECT_EQ(ask_guest(socketpair, {AF_UNIX, type | flags}), is_allowed ? kAllow : kEperm)
+            << type;
+    }
+}
+
 TEST_F(SeccompPolicy, IoctlsOfTerminalsAndDriversAreNone) {
     int ioctl = number_of("ioctl");
     for (std::uint64_t request : Values{TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX}) {
@@ -374,7 +386,8 @@ TEST_F(SeccompPolicy, TheUpperHalfOfAnArgumentHidesNothing) {
         EXPECT_EQ(ask_guest(number_of("fcntl"), {0, upper | F_SETLEASE}), kEperm);
         EXPECT_EQ(ask_guest(number_of("prctl"), {upper | PR_SET_DUMPABLE}), kEperm);
         EXPECT_EQ(ask_guest(number_of("socketpair"), {upper | AF_INET}), kEperm);
-        EXPECT_EQ(ask_guest(number_of("socketpair"), {upper | AF_UNIX}), kAllow);
+        EXPECT_EQ(ask_guest(number_of("socketpair"), {upper | AF_UNIX, upper | SOCK_STREAM}),
+                  kAllow);
     }
 }
 

@@ -33,21 +33,13 @@ constexpr std::size_t kOwnFileBytesMax = std::size_t{64} << 20;  // The extensio
 
 // All that a guest's environment ever holds. One thread for each numeric library: their threads
 // would not survive the fork.
-constexpr const char* kEnvironment[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
-                                        "HOME=/tmp",
-                                        "TMPDIR=/tmp",
-                                        "LANG=C.UTF-8",
-                                        "USER=guest",
-                                        "PYTHONDONTWRITEBYTECODE=1",
-                                        "MPLCONFIGDIR=/tmp",
-                                        "OPENBLAS_NUM_THREADS=1",
-                                        "OMP_NUM_THREADS=1",
-                                        "MKL_NUM_THREADS=1",
-                                        "NUMEXPR_NUM_THREADS=1",
-                                        // Each further arena of glibc's reserves 64 MB of address
-                                        // space, for each thread one: RLIMIT_AS would allow 17.
-                                        "MALLOC_ARENA_MAX=1",
-                                        nullptr};
+constexpr const char* kEnvironment[] = {
+    "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "USER=guest",
+    "PYTHONDONTWRITEBYTECODE=1", "MPLCONFIGDIR=/tmp", "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1",
+    "MKL_NUM_THREADS=1", "NUMEXPR_NUM_THREADS=1",
+    // Each further arena of glibc's reserves 64 MB of address
+    // space, for each thread one: RLIMIT_AS would allow 17.
+    "MALLOC_ARENA_MAX=1", nullptr};
 
 struct ChildReport {
     std::uint32_t step = 0;
@@ -100,8 +92,9 @@ void reset_signals() noexcept {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    // What our own parent had us ignore (a shell does, in the background) is ignored across exec too,
-    // and would be in every guest. SIGKILL, SIGSTOP and the C library's own refuse, as they should.
+    // What our own parent had us ignore (a shell does, in the background) is ignored across exec
+    // too, and would be in every guest. SIGKILL, SIGSTOP and the C library's own refuse, as they
+    // should.
     for (int signal = 1; signal < NSIG; ++signal) {
         ::signal(signal, SIG_DFL);
     }

@@ -218,7 +218,9 @@ class ForkLoop {
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
-        TRY(retry_eintr("setns", [&] { return ::setns(pid_namespace_.get(), CLONE_NEWPID); }));
+        if (::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
+            ::_exit(1);  // The next guest would land in this one's namespace: be replaced instead.
+        }
         if (child < 0) {
             return Error::from_errno("fork", fork_errno);
         }

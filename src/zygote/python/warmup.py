@@ -1,9 +1,9 @@
-"""Two scripts like those to come, run before a job arrives; they leave nothing a script could notice.
+"""Two scripts like those to come, run before a job arrives; they leave nothing to be noticed.
 
-BROAD runs a few times in the zygote: lazy imports, caches, and the code paths that CPython specializes
-after some calls. NARROW runs once in each guest: it writes to the pages that nearly every script will
-write to, so that a job finds its own copies. Each guest pays for it in CPU: the narrow one costs about
-2 ms, the broad one six times that, most of it for what few scripts use.
+BROAD runs a few times in the zygote: lazy imports, caches, and the code paths that CPython
+specializes after some calls. NARROW runs once in each guest: it writes to the pages that nearly
+every script will write to, so that a job finds its own copies. Each guest pays for it in CPU: the
+narrow one costs about 2 ms, the broad one six times that, most of it for what few scripts use.
 """
 
 NARROW = '''
