@@ -34,6 +34,8 @@ zygote::ZygoteSettings small_settings() {
     settings.python_bin = python != nullptr ? python : "/usr/bin/python3";
     settings.library_folder = SNAPJAIL_TEST_LIBRARY;
     settings.limits.cpu_time_max = 1s;
+    // Little enough to be filled well within that second, on a busy machine too.
+    settings.limits.memory_bytes_max = 256ull << 20;
     return settings;
 }
 
