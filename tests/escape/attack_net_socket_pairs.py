@@ -1,10 +1,14 @@
-# Attack: get a socket by socketpair() of a family that is no pipe.
-# Expect: ["done", "EPERM", "EPERM", "EPERM"]
-# Control: ["done", "ENOTSUP", "ENOTSUP", "EAFNOSUPPORT"]
-# Control: ["done", "ENOTSUP", "ENOTSUP", "ENOTSUP"]
-# Control: ["done", "ENOTSUP", "ENOTSUP", "done"]
+# Attack: get a socket by socketpair() of a family that is no pipe, or of datagrams: one end of such a
+# pair reaches any abstract socket by name.
+# Expect: ["done", "done", "EPERM", "EPERM", "EPERM", "EPERM"]
+# Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "EAFNOSUPPORT"]
+# Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "ENOTSUP"]
+# Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "done"]
 
 
 def main():
-    families = (socket.AF_UNIX, socket.AF_INET, socket.AF_NETLINK, 30)
-    return [outcome(socket.socketpair, family, socket.SOCK_DGRAM) for family in families]
+    unix = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM)
+    families = (socket.AF_INET, socket.AF_NETLINK, 30)
+    return [outcome(socket.socketpair, socket.AF_UNIX, kind) for kind in unix] + [
+        outcome(socket.socketpair, family, socket.SOCK_DGRAM) for family in families
+    ]
