@@ -1,5 +1,4 @@
-# Attack: get a socket by socketpair() of a family that is no pipe, or of datagrams: one end of such a
-# pair reaches any abstract socket by name.
+# Attack: get a socket by socketpair() that is no pipe: of another family, or of datagrams.
 # Expect: ["done", "done", "EPERM", "EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "EAFNOSUPPORT"]
 # Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "ENOTSUP"]
