@@ -1,8 +1,12 @@
-# snapjail_module(NAME [DEPS lower modules] [LIBS libraries]): src/NAME/*.cc becomes a static
-# library, src/NAME/*_test.cc its tests. A module links to nothing but what it declares.
+# snapjail_module(NAME [FOLDER folder] [DEPS lower modules] [LIBS libraries]): src/NAME/*.cc, or
+# src/FOLDER/*.cc, becomes a static library, *_test.cc there its tests. A module links to nothing
+# but what it declares.
 function(snapjail_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  cmake_parse_arguments(ARG "" "FOLDER" "DEPS;LIBS" ${ARGN})
+  if(NOT ARG_FOLDER)
+    set(ARG_FOLDER ${name})
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${ARG_FOLDER}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

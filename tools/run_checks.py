@@ -101,6 +101,7 @@ def steps(is_quick):
         pytest("unit python", "tests/unit", is_quick=True),
         pytest("contract", "tests/contract", *speed, is_quick=True),
         pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
+        pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
     ]
     for preset in ("asan", "tsan"):

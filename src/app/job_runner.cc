@@ -82,7 +82,8 @@ Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
                                       .library_folder = std::move(library_folder),
                                       .preload = options.preload,
                                       .start = options.start,
-                                      .limits = options.limits}));
+                                      .limits = options.limits,
+                                      .jail = options.jail}));
     zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(spec));
     TRY(await_ready(zygote));
     SocketPair pair = TRY(make_seqpacket_pair());

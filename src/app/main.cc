@@ -11,12 +11,18 @@
 #include "app/options.h"
 #include "app/run_command.h"
 #include "app/serve_command.h"
+#include "jail/nsjail/config_file.h"
 
 namespace {
 
 using snapjail::app::Options;
 
 constexpr int kExitUsage = 2;
+constexpr int kExitWarnings = 1;
+
+constexpr const char* kCheckConfigHelp =
+    "Say of a configuration in nsjail's format every problem, with line and column, and what the\n"
+    "jail will be. Exit status: 0 nothing to say but notes; 1 warnings; 2 refused.";
 
 struct CommandLine {
     CLI::App app{
@@ -35,6 +41,8 @@ struct CommandLine {
     CLI::App* serve = nullptr;
     CLI::App* run = nullptr;
     CLI::App* doctor = nullptr;
+    CLI::App* check_config = nullptr;
+    std::string config_file;
 };
 
 void declare(CommandLine& line) {
@@ -64,6 +72,9 @@ void declare(CommandLine& line) {
         "how to mend that; then run a script in one. Exit status 0: all of it stands.");
     line.doctor->add_flag("--json", line.wants_json, "Print one JSON object instead.");
     snapjail::app::add_doctor_options(*line.doctor, line.doctor_options);
+
+    line.check_config = line.app.add_subcommand("check-config", kCheckConfigHelp);
+    line.check_config->add_option("FILE", line.config_file, "The file.")->required();
 }
 
 int run_command(const CommandLine& line, Options& options, int (*command)(const CommandLine&)) {
@@ -72,6 +83,27 @@ int run_command(const CommandLine& line, Options& options, int (*command)(const 
         return kExitUsage;
     }
     return command(line);
+}
+
+int check_config(const std::string& file) {
+    using snapjail::jail::nsjail::Severity;
+    auto loaded = snapjail::jail::nsjail::load_config_file(file);
+    if (!loaded) {
+        std::fprintf(stderr, "snapjail: %s\n", loaded.error().to_string().c_str());
+        return kExitUsage;
+    }
+    for (const auto& one : loaded->diagnostics.all()) {
+        std::printf("%s\n", to_line(file, one).c_str());
+    }
+    if (loaded->diagnostics.has(Severity::kError)) {
+        std::printf("refused: nothing starts with this file\n");
+        return kExitUsage;
+    }
+    const std::string& name = loaded->settings.name;
+    std::printf("A job's jail%s, where no flag says otherwise:\n",
+                name.empty() ? "" : (" (" + name + ")").c_str());
+    std::fputs(describe_jail(loaded->settings).c_str(), stdout);
+    return loaded->diagnostics.has(Severity::kWarning) ? kExitWarnings : 0;
 }
 
 int dispatch(CommandLine& line) {
@@ -89,6 +121,9 @@ int dispatch(CommandLine& line) {
         return run_command(line, line.doctor_options, [](const CommandLine& given) {
             return snapjail::app::examine_host(given.doctor_options, given.wants_json);
         });
+    }
+    if (line.check_config->parsed()) {
+        return check_config(line.config_file);
     }
     std::fputs(line.app.help().c_str(), stderr);
     return kExitUsage;

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "app/library_folder.h"
+#include "jail/nsjail/config_file.h"
 
 namespace snapjail::app {
 namespace {
@@ -52,13 +53,17 @@ struct Range {
 // Declares settings on one command, group by group.
 class Declarer {
   public:
-    explicit Declarer(CLI::App& app) : app_(app) {}
+    Declarer(CLI::App& app, Options& options) : app_(app), given_(options.given) {}
 
     void group(const char* name) { group_ = name; }
 
     void text(const Setting& setting, const std::string& shown_default,
               const std::function<void(const std::string&)>& take) {
-        app_.add_option_function<std::string>(setting.flag, take, setting.description)
+        auto take_and_note = [given = &given_, setting, take](const std::string& text) {
+            take(text);
+            given->insert(setting.flag);
+        };
+        app_.add_option_function<std::string>(setting.flag, take_and_note, setting.description)
             ->envname(setting.variable)
             ->type_name(setting.unit)
             ->default_str(shown_default)
@@ -115,6 +120,7 @@ class Declarer {
 
   private:
     CLI::App& app_;
+    std::set<std::string, std::less<>>& given_;
     std::string group_;
 };
 
@@ -243,7 +249,7 @@ void add_capacity(Declarer& declare, Options& options) {
                   [&](std::uint64_t count) { options.connections_max = count; });
 }
 
-void add_isolation(Declarer& declare) {
+void add_isolation(Declarer& declare, Options& options) {
     declare.group("Isolation");
     Setting isolation{"--isolation", "SNAPJAIL_ISOLATION", "auto|full",
                       "auto: the strongest that this host allows. full: that, or no start. Both "
@@ -264,6 +270,11 @@ void add_isolation(Declarer& declare) {
             refuse(jailed, text, "is not 1: there is no way to run a script unjailed");
         }
     });
+    declare.text({"--nsjail-config", "NSJAIL_CONFIG", "PATH",
+                  "A configuration in nsjail's format: limits, mounts, environment, seccomp. Flags "
+                  "and variables\nbeat it, it beats the defaults; `snapjail check-config FILE` "
+                  "says what it comes to."},
+                 "", [&](const std::string& text) { options.nsjail_config = text; });
 }
 
 void add_log_level(Declarer& declare, Options& options) {
@@ -284,10 +295,47 @@ void add_operation(Declarer& declare, Options& options) {
                           std::chrono::seconds(static_cast<std::int64_t>(count));
                   });
     add_log_level(declare, options);
-    declare.text({"--nsjail-config", "NSJAIL_CONFIG", "PATH",
-                  "An nsjail configuration. This release cannot read it yet, and refuses to start "
-                  "with one."},
-                 "", [&](const std::string& text) { options.nsjail_config = text; });
+}
+
+// Says what is to be said about the file, and puts what it says where no flag or variable does.
+Result<void> apply_config_file(Options& options) {
+    const std::string& path = options.nsjail_config;
+    using jail::nsjail::Severity;
+    auto file = TRY(jail::nsjail::load_config_file(path));
+    log::start("config", options.log_level);
+    std::size_t errors = 0;
+    for (const auto& one : file.diagnostics.all()) {
+        bool is_error = one.severity == Severity::kError;
+        errors += is_error ? 1 : 0;
+        auto level = is_error                             ? log::Level::kError
+                     : one.severity == Severity::kWarning ? log::Level::kWarning
+                                                          : log::Level::kInfo;
+        log::write(level, "configuration", {{"problem", to_line(path, one)}});
+    }
+    if (errors > 0) {
+        return Error{ErrorKind::kInvalid, "NSJAIL_CONFIG", 0,
+                     path + " is refused, for " + std::to_string(errors) +
+                         (errors == 1 ? " reason" : " reasons") +
+                         " that the lines above give; `snapjail check-config " + path +
+                         "` repeats them"};
+    }
+    auto given = [&](const char* flag) { return options.given.contains(flag); };
+    jail::Limits limits = file.settings.limits;
+    const jail::Limits& set = options.limits;
+    limits.wall_time_max = given("--time-limit") ? set.wall_time_max : limits.wall_time_max;
+    limits.cpu_time_max = given("--cpu-limit") ? set.cpu_time_max : limits.cpu_time_max;
+    limits.memory_bytes_max =
+        given("--memory-limit") ? set.memory_bytes_max : limits.memory_bytes_max;
+    limits.file_bytes_max = given("--file-limit") ? set.file_bytes_max : limits.file_bytes_max;
+    limits.tmp_bytes_max = given("--tmp-limit") ? set.tmp_bytes_max : limits.tmp_bytes_max;
+    limits.processes_max = given("--processes") ? set.processes_max : limits.processes_max;
+    limits.open_files_max = given("--open-files") ? set.open_files_max : limits.open_files_max;
+    options.limits = limits;
+    options.jail = std::move(file.settings.jail);
+    if (!file.settings.python_bin.empty() && !given("--python")) {
+        options.python_bin = file.settings.python_bin;
+    }
+    return {};
 }
 
 // A version manager's shim is a script that wants an environment of its own, which a guest has not.
@@ -325,26 +373,26 @@ std::uint32_t Options::default_slots() {
 }
 
 void add_serve_options(CLI::App& app, Options& options) {
-    Declarer declare(app);
+    Declarer declare(app, options);
     add_listening(declare, options);
     add_interpreter(declare, options);
     add_limits(declare, options);
     add_capacity(declare, options);
-    add_isolation(declare);
+    add_isolation(declare, options);
     add_operation(declare, options);
 }
 
 void add_run_options(CLI::App& app, Options& options) {
-    Declarer declare(app);
+    Declarer declare(app, options);
     add_interpreter(declare, options);
     add_limits(declare, options);
-    add_isolation(declare);
+    add_isolation(declare, options);
     declare.group("Operation");
     add_log_level(declare, options);
 }
 
 void add_doctor_options(CLI::App& app, Options& options) {
-    Declarer declare(app);
+    Declarer declare(app, options);
     add_interpreter(declare, options);
 }
 
@@ -356,10 +404,7 @@ Result<void> complete_options(Options& options) {
                      "only 1 is accepted: there is no way to run a script unjailed"};
     }
     if (!options.nsjail_config.empty()) {
-        return Error{ErrorKind::kInvalid, "NSJAIL_CONFIG", 0,
-                     options.nsjail_config +
-                         ": this release cannot read nsjail configurations yet, and will not run "
-                         "without what is in one; unset it and use the flags for limits"};
+        TRY(apply_config_file(options));
     }
     if (!options.wrapper_path.empty() && ::access(options.wrapper_path.c_str(), R_OK) != 0) {
         return Error::from_errno("WRAPPER_PATH", errno, options.wrapper_path);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "jail/jail_plan.h"
+#include "jail/jail_settings.h"
 #include "jail/limits.h"
 
 namespace CLI {
@@ -27,6 +29,7 @@ struct Options {
     std::vector<std::string> preload = {"numpy", "pandas"};
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
+    jail::JailSettings jail;  // Only NSJAIL_CONFIG changes these.
     std::size_t script_bytes_max = 204'800;
     std::uint32_t slots = default_slots();
     std::size_t queue_depth_max = 512;
@@ -36,7 +39,8 @@ struct Options {
     // guests share: 0 keeps it for ever.
     std::chrono::seconds zygote_lifetime{600};
     log::Level log_level = log::Level::kInfo;
-    std::string nsjail_config;  // Only to be refused.
+    std::string nsjail_config;
+    std::set<std::string, std::less<>> given;  // Flags that were set, as such or as a variable.
 
     static std::uint32_t default_slots();
 };
@@ -46,7 +50,8 @@ void add_serve_options(CLI::App& app, Options& options);
 void add_run_options(CLI::App& app, Options& options);
 void add_doctor_options(CLI::App& app, Options& options);
 
-// After parsing: refuses what this release cannot honour, and finds the interpreter.
+// After parsing: reads NSJAIL_CONFIG, says what is to be said about it, and finds the interpreter.
+// What was given as a flag or variable beats the file, the file beats the defaults.
 Result<void> complete_options(Options& options);
 
 // Names in `environment` (as environ(7) has it) that begin with SNAPJAIL_ and mean nothing to us.

@@ -142,15 +142,15 @@ TEST(Options, ThereIsNoWayToRunAScriptUnjailed) {
     EXPECT_STREQ(refused.error().operation, "USE_NSJAIL");
 }
 
-TEST(Options, AnNsjailConfigurationIsRefusedAndNotIgnored) {
+TEST(Options, AnNsjailConfigurationThatIsNotThereIsRefused) {
     Options options;
     options.python_bin = "/bin/sh";
-    options.nsjail_config = "/etc/nsjail.cfg";
+    options.nsjail_config = "/nowhere/nsjail.cfg";
 
     auto refused = complete_options(options);
 
     ASSERT_FALSE(refused.has_value());
-    EXPECT_STREQ(refused.error().operation, "NSJAIL_CONFIG");
+    EXPECT_EQ(refused.error().sys_errno, ENOENT);
 }
 
 TEST(Options, AnInterpreterIsFoundOnThePath) {

@@ -116,7 +116,8 @@ Result<void> serve_until_told(const Options& options) {
                                                             .library_folder = library_folder,
                                                             .preload = options.preload,
                                                             .start = options.start,
-                                                            .limits = options.limits}));
+                                                            .limits = options.limits,
+                                                            .jail = options.jail}));
     TRY(start_listening(listener));
     log::info("started", {{"version", SNAPJAIL_VERSION},
                           {"tier", "full"},

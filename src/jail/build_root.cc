@@ -129,6 +129,7 @@ SetupFailure open_sources(RootTree& tree) noexcept {
         // it.
         std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
         attributes |= entry.kind == EntryKind::kBind ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC;
+        attributes |= entry.is_noexec ? MOUNT_ATTR_NOEXEC : 0;
         if (!restrict_mount(entry.source_fd, attributes)) {
             return failure(SetupStep::kReadOnly);
         }

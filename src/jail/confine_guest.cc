@@ -41,15 +41,15 @@ class ShortText {
                                          static_cast<std::size_t>(end - digits.data()));
     }
     const char* c_str() const { return text_.data(); }
-    std::size_t size() const { return size_; }
+    std::string_view view() const { return {text_.data(), size_}; }
 
   private:
     std::array<char, 128> text_{};
     std::size_t size_ = 0;
 };
 
-bool write_text(const char* path, std::string_view text) noexcept {
-    int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+bool write_text_at(int folder, const char* path, std::string_view text) noexcept {
+    int fd = ::openat(folder, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
@@ -60,11 +60,23 @@ bool write_text(const char* path, std::string_view text) noexcept {
     return written == static_cast<ssize_t>(text.size());
 }
 
-bool mount_tmp(const JailPlan& plan) noexcept {
+bool mount_tmpfs(const char* path, std::uint64_t bytes_max, std::uint64_t inodes_max,
+                 unsigned long more_flags) noexcept {
     ShortText options;
-    options << "mode=1777,size=" << plan.tmp_bytes_max << ",nr_inodes=" << plan.tmp_inodes_max;
-    return ::mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) ==
-           0;
+    options << "mode=1777,size=" << bytes_max << ",nr_inodes=" << inodes_max;
+    return ::mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | more_flags,
+                   options.c_str()) == 0;
+}
+
+bool mount_all_tmpfs(const JailPlan& plan) noexcept {
+    for (std::uint32_t i = 0; i < plan.tmpfs_count; ++i) {
+        const TmpfsRule& rule = plan.tmpfs[i];
+        if (!mount_tmpfs(rule.path.data(), rule.bytes_max, rule.inodes_max,
+                         rule.is_read_only != 0 ? MS_RDONLY : 0)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Over the zygote's own procfs, which stays below and out of reach: nothing here can unmount.
@@ -73,17 +85,64 @@ bool mount_proc(const JailPlan& plan) noexcept {
                                          "subset=pid,hidepid=invisible") == 0;
 }
 
+// After what is written to it. The descriptor still leads below what now covers it.
+int hide_proc(const JailPlan& plan) noexcept {
+    int self = ::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool is_hidden = plan.shows_proc != 0 || mount_tmpfs("/proc", 4096, 1, MS_RDONLY);
+    return is_hidden ? self : -1;
+}
+
 // The jail's root is the one guest uid. Without a procfs nothing can be written to uid_map: the
 // guest then runs as the overflow uid (65534), with as few rights.
-bool map_ids(const JailPlan& plan) noexcept {
+bool map_ids(const JailPlan& plan, int proc_self) noexcept {
     if (plan.has_proc == 0) {
         return true;
     }
-    ShortText map;
-    map << plan.guest_uid << " 0 1";
-    std::string_view text(map.c_str(), map.size());
-    return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/gid_map", text) &&
-           write_text("/proc/self/uid_map", text);
+    ShortText uid_map;
+    uid_map << plan.guest_uid << " 0 1";
+    ShortText gid_map;
+    gid_map << plan.guest_gid << " 0 1";
+    return write_text_at(proc_self, "setgroups", "deny") &&
+           write_text_at(proc_self, "gid_map", gid_map.view()) &&
+           write_text_at(proc_self, "uid_map", uid_map.view());
+}
+
+bool set_oom_score(const JailPlan& plan) noexcept {
+    ShortText score;
+    score << static_cast<std::uint64_t>(plan.oom_score_adj);
+    return plan.has_proc == 0 || write_text_at(AT_FDCWD, "/proc/self/oom_score_adj", score.view());
+}
+
+// Any `cpus_max` of those that we may use, by chance, so that guests spread. The guest's own filter
+// then forbids to choose again.
+bool choose_processors(const JailPlan& plan) noexcept {
+    cpu_set_t allowed;
+    if (plan.cpus_max == 0) {
+        return true;
+    }
+    if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        return false;
+    }
+    auto left = static_cast<std::uint32_t>(CPU_COUNT(&allowed));
+    while (left > plan.cpus_max) {
+        std::uint32_t random = 0;
+        if (::syscall(SYS_getrandom, &random, sizeof(random), 0) != sizeof(random)) {
+            return false;
+        }
+        std::uint32_t which = random % left;
+        for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(cpu, &allowed) && which-- == 0) {
+                CPU_CLR(cpu, &allowed);
+                break;
+            }
+        }
+        --left;
+    }
+    return ::sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
+}
+
+bool lower_priority(const JailPlan& plan) noexcept {
+    return plan.nice_level == 0 || ::setpriority(PRIO_PROCESS, 0, plan.nice_level) == 0;
 }
 
 bool set_rlimits(const JailPlan& plan) noexcept {
@@ -122,50 +181,7 @@ constexpr SetupFailure failure(SetupStep step, int sys_errno) {
     return {step, sys_errno};
 }
 
-}  // namespace
-
-SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept {
-    SetupFailure failed;
-    auto require = [&failed](SetupStep step, bool ok) {
-        if (!ok && !failed.has_failed()) {
-            failed = failure(step, errno);
-        }
-        return ok;
-    };
-    bool ok =
-        require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
-        require(SetupStep::kSession, ::setsid() >= 0) &&
-        require(SetupStep::kNamespaces,
-                ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
-        require(SetupStep::kHostname, ::sethostname("snapjail", 8) == 0) &&
-        require(SetupStep::kTmp, mount_tmp(plan)) && require(SetupStep::kProc, mount_proc(plan)) &&
-        // Before the id changes: afterwards the file belongs to somebody else. If memory runs out,
-        // a guest goes before the service does.
-        require(SetupStep::kOomScore,
-                plan.has_proc == 0 || write_text("/proc/self/oom_score_adj", "1000")) &&
-        // After the mounts, so that the guest holds no right over its own mount namespace, and
-        // before the rlimits: the kernel counts NPROC per user namespace, against the creator's
-        // limit.
-        require(SetupStep::kUserNamespace, ::unshare(CLONE_NEWUSER) == 0) &&
-        require(SetupStep::kIdMap, map_ids(plan)) &&
-        require(SetupStep::kSession, ::chdir("/tmp") == 0) &&
-        // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
-        require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
-        require(SetupStep::kRlimits, set_rlimits(plan)) &&
-        require(SetupStep::kCapabilities, empty_bounding_set() && drop_capabilities());
-    // After the mounts: a Landlock domain forbids mount(2).
-    if (ok && plan.landlock_abi > 0) {
-        errno = restrict_guest_by_landlock(plan.landlock_abi);
-        ok = require(SetupStep::kLandlock, errno == 0);
-    }
-    // Changing credentials has cleared it: see prctl(2).
-    ok = ok && require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
-    // Last: it forbids the calls above.
-    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
-    return ok ? verify_guest(plan) : failed;
-}
-
-SetupFailure verify_guest(const JailPlan& plan) noexcept {
+SetupFailure verify_credentials(const JailPlan& plan) noexcept {
     auto broken = failure(SetupStep::kVerify, EPERM);
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
         ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) {
@@ -178,9 +194,70 @@ SetupFailure verify_guest(const JailPlan& plan) noexcept {
     if (::getuid() != expected || ::geteuid() != expected || ::getpid() != 1) {
         return broken;
     }
+    return {};
+}
+
+}  // namespace
+
+SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept {
+    SetupFailure failed;
+    auto require = [&failed](SetupStep step, bool ok) {
+        if (!ok && !failed.has_failed()) {
+            failed = failure(step, errno);
+        }
+        return ok;
+    };
+    int proc_self = -1;  // Goes with all other descriptors, further down.
+    bool ok =
+        require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
+        require(SetupStep::kSession, ::setsid() >= 0) &&
+        require(SetupStep::kNamespaces,
+                ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
+        require(SetupStep::kHostname,
+                ::sethostname(plan.hostname.data(), ::strlen(plan.hostname.data())) == 0) &&
+        require(SetupStep::kTmp, mount_tmpfs("/tmp", plan.tmp_bytes_max, plan.tmp_inodes_max, 0)) &&
+        require(SetupStep::kTmpfs, mount_all_tmpfs(plan)) &&
+        require(SetupStep::kProc, mount_proc(plan)) &&
+        // Before the id changes: afterwards the file belongs to somebody else.
+        require(SetupStep::kOomScore, set_oom_score(plan)) &&
+        require(SetupStep::kProc, plan.has_proc == 0 || (proc_self = hide_proc(plan)) >= 0) &&
+        require(SetupStep::kAffinity, choose_processors(plan)) &&
+        require(SetupStep::kPriority, lower_priority(plan)) &&
+        // After the mounts, so that the guest holds no right over its own mount namespace, and
+        // before the rlimits: the kernel counts NPROC per user namespace, against the creator's
+        // limit.
+        require(SetupStep::kUserNamespace, ::unshare(CLONE_NEWUSER) == 0) &&
+        require(SetupStep::kIdMap, map_ids(plan, proc_self)) &&
+        require(SetupStep::kWorkingDirectory, ::chdir(plan.cwd.data()) == 0) &&
+        // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
+        require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
+        require(SetupStep::kRlimits, set_rlimits(plan)) &&
+        require(SetupStep::kCapabilities, empty_bounding_set() && drop_capabilities());
+    // After the mounts: a Landlock domain forbids mount(2).
+    if (ok && plan.landlock_abi > 0) {
+        errno = restrict_guest_by_landlock(plan);
+        ok = require(SetupStep::kLandlock, errno == 0);
+    }
+    // Changing credentials has cleared it: see prctl(2).
+    ok = ok && require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
+    if (ok && plan.has_own_policy != 0) {
+        // The operator's policy may forbid to ask. What it lets through meets our own filter, which
+        // is a part of the same program: one that loads is one that stands.
+        failed = verify_credentials(plan);
+        ok = !failed.has_failed();
+    }
+    // Last: it forbids the calls above.
+    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
+    return !ok || plan.has_own_policy != 0 ? failed : verify_guest(plan);
+}
+
+SetupFailure verify_guest(const JailPlan& plan) noexcept {
+    if (auto broken = verify_credentials(plan); broken.has_failed()) {
+        return broken;
+    }
     // Denied by the second filter; were it not loaded, an unprivileged process could do just this.
     if (::unshare(CLONE_NEWUSER) != -1 || errno != EPERM) {
-        return broken;
+        return failure(SetupStep::kVerify, EPERM);
     }
     return {};
 }

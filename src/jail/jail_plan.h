@@ -11,12 +11,15 @@
 
 namespace snapjail::jail {
 
-// An allowlist of 260 calls as a binary tree is about 700 instructions; the kernel's own limit is
-// 4096 for one filter.
-constexpr std::size_t kFilterInstructionsMax = 2048;
+// The kernel's own limit for one filter. An allowlist of 260 calls as a binary tree is about 700
+// instructions, ours of arguments 200; the rest is room for an operator's own policy.
+constexpr std::size_t kFilterInstructionsMax = 4096;
 constexpr std::size_t kRlimitsMax = 16;
 constexpr std::size_t kArgvMax = 8;
 constexpr std::size_t kPathBytesMax = 4096;
+constexpr std::size_t kHostnameBytesMax = 65;  // The kernel's, with the NUL.
+constexpr std::size_t kTmpfsMax = 8;
+constexpr std::size_t kTmpfsPathBytesMax = 256;
 
 struct SeccompProgram {
     std::uint32_t count = 0;
@@ -29,13 +32,20 @@ struct RlimitRule {
     std::uint64_t hard = 0;
 };
 
+struct TmpfsRule {
+    std::array<char, kTmpfsPathBytesMax> path{};
+    std::uint64_t bytes_max = 0;
+    std::uint64_t inodes_max = 0;
+    std::uint32_t is_read_only = 0;
+};
+
 enum class GuestStart : std::uint32_t {
     kWarm,  // The guest goes on in the interpreter that it was forked with.
     kCold,  // The guest execs a fresh interpreter when its job arrives.
 };
 
 struct JailPlan {
-    static constexpr std::uint32_t kVersion = 1;
+    static constexpr std::uint32_t kVersion = 2;
     std::uint32_t version = kVersion;
     GuestStart start = GuestStart::kWarm;
     // Loaded once in the zygote, inherited by every guest: which system calls there are at all.
@@ -52,6 +62,17 @@ struct JailPlan {
     std::uint32_t has_proc = 0;      // A procfs can be mounted here: guests get one of their own.
     std::uint32_t landlock_abi = 0;  // 0: this kernel has none.
     std::uint32_t guest_uid = 1000;  // As seen from inside.
+    std::uint32_t guest_gid = 1000;
+    std::uint32_t shows_proc = 1;  // 0: guests find an empty /proc.
+    // The guest's filter holds a policy of the operator's, which may forbid what verify_guest asks.
+    std::uint32_t has_own_policy = 0;
+    std::uint32_t cpus_max = 0;  // 0: all that the zygote has.
+    std::int32_t nice_level = 0;
+    std::int32_t oom_score_adj = 1000;
+    std::array<char, kHostnameBytesMax> hostname{"snapjail"};
+    std::array<char, kPathBytesMax> cwd{"/tmp"};
+    std::uint32_t tmpfs_count = 0;
+    std::array<TmpfsRule, kTmpfsMax> tmpfs{};
     // For GuestStart::kCold: the interpreter and its arguments, each ended by a NUL.
     std::array<std::array<char, kPathBytesMax>, kArgvMax> cold_argv{};
 };

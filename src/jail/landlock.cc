@@ -92,9 +92,9 @@ std::uint32_t landlock_abi() noexcept {
     return abi > 0 ? static_cast<std::uint32_t>(abi) : 0;
 }
 
-int restrict_guest_by_landlock(std::uint32_t abi) noexcept {
-    RulesetAttr attr = all_that_abi_handles(abi);
-    int ruleset = create_ruleset(attr, abi);
+int restrict_guest_by_landlock(const JailPlan& plan) noexcept {
+    RulesetAttr attr = all_that_abi_handles(plan.landlock_abi);
+    int ruleset = create_ruleset(attr, plan.landlock_abi);
     if (ruleset < 0) {
         return errno;
     }
@@ -104,6 +104,9 @@ int restrict_guest_by_landlock(std::uint32_t abi) noexcept {
               allow_beneath(ruleset, "/tmp", anything) &&
               allow_beneath(ruleset, "/dev",
                             handled & (kFsWriteFile | kFsReadFile | kFsReadDir | kFsTruncate));
+    for (std::uint32_t i = 0; i < plan.tmpfs_count; ++i) {
+        ok = ok && allow_beneath(ruleset, plan.tmpfs[i].path.data(), anything);
+    }
     if (!ok) {
         int saved_errno = errno;
         ::close(ruleset);

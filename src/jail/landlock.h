@@ -4,16 +4,18 @@
 
 #include <cstdint>
 
+#include "jail/jail_plan.h"
+
 namespace snapjail::jail {
 
 // The kernel's Landlock ABI, 0 where it has none or it is switched off.
 std::uint32_t landlock_abi() noexcept;
 
-// Forbids, for the caller and all it will start: writing outside /tmp and /dev, TCP bind and
-// connect (ABI 4), device ioctls (5), abstract sockets and signals to outside (6). Reading and
-// executing stay allowed everywhere: the root holds nothing else. Wants no_new_privs; forbids
-// mount(2) afterwards. Returns 0 or an errno.
-int restrict_guest_by_landlock(std::uint32_t abi) noexcept;
+// Forbids, for the caller and all it will start: writing outside /tmp, the plan's tmpfs and /dev,
+// TCP bind and connect (ABI 4), device ioctls (5), abstract sockets and signals to outside (6).
+// Reading and executing stay allowed everywhere: the root holds nothing else. Wants no_new_privs;
+// forbids mount(2) afterwards. Returns 0 or an errno.
+int restrict_guest_by_landlock(const JailPlan& plan) noexcept;
 
 // Forbids every access to files, TCP, abstract sockets and signals to outside. Descriptors that are
 // open stay usable. Returns 0 or an errno.

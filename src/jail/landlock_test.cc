@@ -23,11 +23,13 @@ int enter(Domain domain) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return errno;
     }
+    JailPlan plan;
+    plan.landlock_abi = landlock_abi();
     switch (domain) {
         case Domain::kNone:
             return 0;
         case Domain::kGuest:
-            return restrict_guest_by_landlock(landlock_abi());
+            return restrict_guest_by_landlock(plan);
         case Domain::kAll:
             return restrict_all_by_landlock(landlock_abi());
     }
@@ -116,7 +118,9 @@ TEST_F(Landlock, EveryAbiUpToTheKernelsOwnCanBeAskedFor) {
     for (std::uint32_t abi = 1; abi <= landlock_abi(); ++abi) {
         int status = in_child([=] {
             ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-            return restrict_guest_by_landlock(abi);
+            JailPlan plan;
+            plan.landlock_abi = abi;
+            return restrict_guest_by_landlock(plan);
         });
         EXPECT_EQ(status, 0) << abi;
     }

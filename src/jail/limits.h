@@ -17,7 +17,9 @@ struct Limits {
     std::uint64_t processes_max = 64;                // Processes and threads: RLIMIT_NPROC.
     std::uint64_t open_files_max = 256;              // RLIMIT_NOFILE.
     std::uint64_t stack_bytes_max = 8ull << 20;      // What Python's own recursion limit expects.
-    std::uint64_t pending_signals_max = 256;  // Also bounds POSIX timers, kernel memory both.
+    std::uint64_t pending_signals_max = 256;    // Also bounds POSIX timers, kernel memory both.
+    std::uint64_t locked_bytes_max = 0;         // RLIMIT_MEMLOCK: no job needs it.
+    std::uint64_t message_queue_bytes_max = 0;  // RLIMIT_MSGQUEUE: the same.
 };
 
 }  // namespace snapjail::jail

@@ -50,7 +50,7 @@ class Planner {
     void add(Entry entry) {
         add_parents(entry.path);
         auto [at, is_new] = entries_.try_emplace(entry.path, entry);
-        if (!is_new && at->second.kind == EntryKind::kDirectory) {
+        if (!is_new && at->second.kind == EntryKind::kDirectory && !at->second.is_fixed) {
             at->second = std::move(entry);
         }
     }
@@ -209,8 +209,13 @@ void add_devices(Planner& planner) {
 
 }  // namespace
 
-Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files) {
+Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files,
+                                std::vector<Entry> first) {
     Planner planner;
+    for (Entry& entry : first) {
+        entry.is_fixed = true;
+        planner.add(std::move(entry));
+    }
     planner.add_directory("tmp");
     planner.add_directory("proc");
     // Merged or not, /bin and /lib lead where they lead on the host: programs name both forms.

@@ -27,6 +27,8 @@ struct Entry {
         content;  // kBind, kDevice: the host's path. kSymlink: its target. kFile: the bytes.
     bool is_directory = true;    // For kBind.
     bool is_executable = false;  // For kFile.
+    bool is_noexec = false;      // For kBind.
+    bool is_fixed = false;       // A directory that nothing of ours replaces: a mount point.
     int source_fd = -1;          // Used by the child only: the detached mount.
 };
 
@@ -43,6 +45,8 @@ struct OwnFile {
 // there (Alpine, Arch), it is bound as a whole, and nothing of ours could be laid into it.
 constexpr const char* kLibraryFolder = "snapjail";
 
-Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files);
+// `first` is the operator's own, and wins over what we would place there.
+Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files,
+                                std::vector<Entry> first = {});
 
 }  // namespace snapjail::jail

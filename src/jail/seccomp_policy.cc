@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -202,6 +203,41 @@ void check_arguments(Assembler& code) {
     });
 }
 
+// What `own` allows goes on to `ours`, what it logs to a second copy of ours that logs.
+Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgram& ours) {
+    constexpr std::uint16_t kReturn = BPF_RET | BPF_K;
+    std::vector<sock_filter> code(own.begin(), own.end());
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        bool allows = own[i].code == kReturn && own[i].k == SECCOMP_RET_ALLOW;
+        bool logs = own[i].code == kReturn && own[i].k == SECCOMP_RET_LOG;
+        if (allows || logs) {
+            std::size_t target = own.size() + (logs ? ours.count : 0);
+            code[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(target - i - 1));
+        }
+    }
+    for (std::uint32_t action : {SECCOMP_RET_ALLOW, SECCOMP_RET_LOG}) {
+        for (std::uint32_t i = 0; i < ours.count; ++i) {
+            sock_filter instruction = ours.instructions[i];
+            if (instruction.code == kReturn && instruction.k == SECCOMP_RET_ALLOW) {
+                instruction.k = action;
+            }
+            code.push_back(instruction);
+        }
+        if (own.empty()) {
+            break;
+        }
+    }
+    if (code.size() > kFilterInstructionsMax) {
+        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
+                     std::to_string(code.size()) + " instructions, the kernel takes " +
+                         std::to_string(kFilterInstructionsMax)};
+    }
+    SeccompProgram program;
+    program.count = static_cast<std::uint32_t>(code.size());
+    std::copy(code.begin(), code.end(), program.instructions.begin());
+    return program;
+}
+
 }  // namespace
 
 Result<SeccompProgram> compile_zygote_filter() {
@@ -214,7 +250,7 @@ Result<SeccompProgram> compile_zygote_filter() {
     return export_program(context);
 }
 
-Result<SeccompProgram> compile_guest_filter() {
+Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
     // The architecture needs no second look: the zygote's filter stays in force and kills all
     // others.
     Assembler code;
@@ -225,8 +261,11 @@ Result<SeccompProgram> compile_guest_filter() {
             code.when_call(std::string(entry.name).c_str(), [&] { code.answer(kEperm); });
         }
     }
+    if (rules.keeps_affinity) {
+        code.when_call("sched_setaffinity", [&] { code.answer(kEperm); });
+    }
     code.answer(kAllowed);
-    return code.program();
+    return join(rules.own_policy, TRY(code.program()));
 }
 
 Result<SeccompProgram> compile_front_filter() {

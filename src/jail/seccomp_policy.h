@@ -3,6 +3,8 @@
 // says which system calls there are at all (an allowlist; by number only, which the kernel caches),
 // the guest's takes away what set-up needed and looks at arguments. One for the front.
 
+#include <linux/filter.h>
+
 #include <span>
 #include <string_view>
 
@@ -28,7 +30,15 @@ struct SyscallEntry {
 std::span<const SyscallEntry> guest_syscalls();
 
 Result<SeccompProgram> compile_zygote_filter();
-Result<SeccompProgram> compile_guest_filter();
+
+// Beside what every guest is denied.
+struct GuestRules {
+    bool keeps_affinity = false;  // The guest may not choose its processors.
+    // A whole program of the operator's, asked first: its refusals stand, and what it allows is
+    // still ours to refuse. So the two together are never weaker than ours alone.
+    std::span<const sock_filter> own_policy = {};
+};
+Result<SeccompProgram> compile_guest_filter(const GuestRules& rules = {});
 // To be called in the front itself: the filter holds its pid.
 Result<SeccompProgram> compile_front_filter();
 

@@ -52,6 +52,14 @@ const char* to_string(SetupStep step) {
             return "exec the interpreter";
         case SetupStep::kFork:
             return "fork a guest";
+        case SetupStep::kWorkingDirectory:
+            return "enter the working directory";
+        case SetupStep::kPriority:
+            return "lower the priority";
+        case SetupStep::kAffinity:
+            return "choose processors";
+        case SetupStep::kTmpfs:
+            return "mount a tmpfs of the configuration's";
     }
     return "unknown step";
 }

@@ -31,6 +31,10 @@ enum class SetupStep : std::uint32_t {
     kReadOnly,
     kExec,
     kFork,
+    kWorkingDirectory,
+    kPriority,
+    kAffinity,
+    kTmpfs,
 };
 
 // "mount /tmp": for logs and errors.

@@ -8,7 +8,7 @@
 namespace snapjail::jail {
 namespace {
 
-constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kFork);
+constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kTmpfs);
 
 TEST(SetupStep, EachHasANameOfItsOwn) {
     std::set<std::string> names;

@@ -15,6 +15,8 @@
 #include <csignal>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "base/syscall.h"
@@ -31,15 +33,15 @@ namespace {
 constexpr uid_t kOutsideId = 65500;
 constexpr std::size_t kOwnFileBytesMax = std::size_t{64} << 20;  // The extension, unstripped.
 
-// All that a guest's environment ever holds. One thread for each numeric library: their threads
-// would not survive the fork.
+// All that a guest's environment holds, unless the operator's configuration adds to it. One thread
+// for each numeric library: their threads would not survive the fork.
 constexpr const char* kEnvironment[] = {
     "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8", "USER=guest",
     "PYTHONDONTWRITEBYTECODE=1", "MPLCONFIGDIR=/tmp", "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1",
     "MKL_NUM_THREADS=1", "NUMEXPR_NUM_THREADS=1",
     // Each further arena of glibc's reserves 64 MB of address
     // space, for each thread one: RLIMIT_AS would allow 17.
-    "MALLOC_ARENA_MAX=1", nullptr};
+    "MALLOC_ARENA_MAX=1"};
 
 struct ChildReport {
     std::uint32_t step = 0;
@@ -53,6 +55,7 @@ struct ChildOrders {
     jail::RootTree* tree;
     jail::JailPlan* plan;
     const char* const* argv;
+    const char* const* environment;
     int channel;
     int plan_memfd;
     int go_pipe;               // One byte arrives when the id maps are written.
@@ -132,7 +135,7 @@ void reset_signals() noexcept {
     require(kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
     require(kSeccomp, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     ::execve(orders.argv[0], const_cast<char* const*>(orders.argv),
-             const_cast<char* const*>(kEnvironment));
+             const_cast<char* const*>(orders.environment));
     require(kExec, false);
     ::_exit(1);
 }
@@ -175,12 +178,63 @@ void add_rlimit(jail::JailPlan& plan, int resource, std::uint64_t value) {
     plan.rlimits[plan.rlimit_count++] = {resource, bounded, bounded};
 }
 
+template <std::size_t kSize>
+Result<void> put_text(std::array<char, kSize>& target, const std::string& text) {
+    if (text.size() >= kSize || text.find('\0') != std::string::npos) {
+        return Error{ErrorKind::kInvalid, "plan the jail", 0, "'" + text + "' is too long"};
+    }
+    std::memcpy(target.data(), text.c_str(), text.size() + 1);
+    return {};
+}
+
+Result<void> put_settings(jail::JailPlan& plan, const jail::JailSettings& settings) {
+    TRY(put_text(plan.hostname, settings.hostname));
+    TRY(put_text(plan.cwd, settings.cwd));
+    plan.guest_uid = settings.uid;
+    plan.guest_gid = settings.gid;
+    plan.shows_proc = settings.shows_proc ? 1 : 0;
+    plan.has_own_policy = settings.seccomp_policy.empty() ? 0 : 1;
+    plan.cpus_max = settings.cpus_max;
+    plan.nice_level = settings.nice_level;
+    plan.oom_score_adj = settings.oom_score_adj;
+    for (const jail::PrivateTmpfs& tmpfs : settings.tmpfs) {
+        if (plan.tmpfs_count == plan.tmpfs.size()) {
+            return Error{ErrorKind::kInvalid, "plan the jail", 0,
+                         "more than " + std::to_string(plan.tmpfs.size()) + " tmpfs"};
+        }
+        jail::TmpfsRule& rule = plan.tmpfs[plan.tmpfs_count++];
+        TRY(put_text(rule.path, tmpfs.path));
+        rule.bytes_max = tmpfs.bytes_max;
+        rule.inodes_max = tmpfs.inodes_max;
+        rule.is_read_only = tmpfs.is_read_only ? 1 : 0;
+    }
+    return {};
+}
+
+std::string_view name_of(std::string_view variable) {
+    return variable.substr(0, variable.find('='));
+}
+
+std::vector<std::string> make_environment(const std::vector<std::string>& own) {
+    std::vector<std::string> environment(std::begin(kEnvironment), std::end(kEnvironment));
+    for (const std::string& variable : own) {
+        std::erase_if(environment, [&](const std::string& other) {
+            return name_of(other) == name_of(variable);
+        });
+        environment.push_back(variable);
+    }
+    return environment;
+}
+
 Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     const jail::Limits& limits = settings.limits;
     jail::JailPlan plan;
     plan.start = settings.start;
     plan.zygote_filter = TRY(jail::compile_zygote_filter());
-    plan.guest_filter = TRY(jail::compile_guest_filter());
+    plan.guest_filter =
+        TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
+                                        .own_policy = settings.jail.seccomp_policy}));
+    TRY(put_settings(plan, settings.jail));
     plan.tmp_bytes_max = limits.tmp_bytes_max;
     plan.tmp_inodes_max = limits.tmp_inodes_max;
     plan.landlock_abi = jail::landlock_abi();
@@ -193,8 +247,9 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     add_rlimit(plan, RLIMIT_NOFILE, limits.open_files_max);
     add_rlimit(plan, RLIMIT_STACK, limits.stack_bytes_max);
     add_rlimit(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
-    for (int resource :
-         {RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
+    add_rlimit(plan, RLIMIT_MEMLOCK, limits.locked_bytes_max);
+    add_rlimit(plan, RLIMIT_MSGQUEUE, limits.message_queue_bytes_max);
+    for (int resource : {RLIMIT_CORE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
         add_rlimit(plan, resource, 0);
     }
     return plan;
@@ -250,11 +305,13 @@ Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
     ZygoteSpec spec;
     spec.interpreter = TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder));
-    spec.tree = TRY(jail::plan_root_tree(spec.interpreter, TRY(own_files(settings))));
+    spec.tree = TRY(
+        jail::plan_root_tree(spec.interpreter, TRY(own_files(settings)), settings.jail.entries));
     spec.plan = TRY(make_plan(settings));
     TRY(set_cold_argv(spec.plan, spec.interpreter.program));
     spec.argv = interpreter_argv(spec.interpreter.program, "zygote.py");
     spec.argv.push_back(comma_separated(settings.preload));
+    spec.environment = make_environment(settings.jail.environment);
     if (::geteuid() == 0) {
         spec.outside_id = kOutsideId;
     }
@@ -271,9 +328,15 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
         argv.push_back(argument.c_str());
     }
     argv.push_back(nullptr);
+    std::vector<const char*> environment;
+    for (const std::string& variable : spec.environment) {
+        environment.push_back(variable.c_str());
+    }
+    environment.push_back(nullptr);
     ChildOrders orders{&spec.tree,
                        &spec.plan,
                        argv.data(),
+                       environment.data(),
                        channel.second.get(),
                        plan_memfd.get(),
                        go.read_end.get(),

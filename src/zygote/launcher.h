@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "jail/interpreter.h"
 #include "jail/jail_plan.h"
+#include "jail/jail_settings.h"
 #include "jail/limits.h"
 #include "jail/root_tree.h"
 
@@ -24,6 +25,7 @@ struct ZygoteSettings {
     std::vector<std::string> preload;  // Modules that a warm zygote imports, if it can.
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
+    jail::JailSettings jail;
 };
 
 // All that a launch needs, worked out once; a zygote can be launched from it again and again.
@@ -32,6 +34,7 @@ struct ZygoteSpec {
     jail::RootTree tree;
     jail::JailPlan plan;
     std::vector<std::string> argv;
+    std::vector<std::string> environment;  // "NAME=value"; guests inherit it.
     // When we are root: who the zygote and its guests are outside. Nobody owns a file under this
     // id.
     std::optional<uid_t> outside_id;

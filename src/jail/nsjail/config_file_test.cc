@@ -1,0 +1,185 @@
+#include "jail/nsjail/config_file.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <vector>
+
+#include "base/syscall.h"
+#include "jail/nsjail/field_table.h"
+
+namespace snapjail::jail::nsjail {
+namespace {
+
+const std::filesystem::path kRepository = SNAPJAIL_TEST_REPOSITORY;
+constexpr std::size_t kBytesMax = 1 << 20;
+
+Surroundings surroundings_of(const std::filesystem::path& folder) {
+    return {.folder = folder.string(),
+            .variable = [](const std::string& name) -> std::optional<std::string> {
+                return name == "LANG" ? std::optional<std::string>("C.UTF-8") : std::nullopt;
+            }};
+}
+
+ConfigFile judge(const std::string& text) {
+    return judge_config(text, surroundings_of("/"));
+}
+
+std::string all_lines(const std::string& file, const Diagnostics& diagnostics) {
+    std::string text;
+    for (const Diagnostic& one : diagnostics.all()) {
+        text += to_line(file, one) + "\n";
+    }
+    return text;
+}
+
+std::vector<std::filesystem::path> corpus() {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(kRepository / "tests/nsjail")) {
+        if (entry.path().extension() == ".cfg") {
+            files.push_back(entry.path());
+        }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+class Corpus : public testing::TestWithParam<std::filesystem::path> {};
+
+TEST_P(Corpus, SaysExactlyWhatStandsBesideTheFile) {
+    auto text = read_file(GetParam().string(), kBytesMax);
+    ASSERT_TRUE(text);
+    auto expected = read_file(GetParam().string() + ".expected", kBytesMax);
+
+    ConfigFile file = judge_config(*text, surroundings_of(GetParam().parent_path()));
+
+    ASSERT_TRUE(expected) << all_lines(GetParam().filename(), file.diagnostics);
+    EXPECT_EQ(all_lines(GetParam().filename(), file.diagnostics), *expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Corpus, testing::ValuesIn(corpus()),
+                         [](const auto& one) { return one.param.stem().string(); });
+
+TEST(NsjailCorpus, HasThirtyFilesAtLeast) {
+    EXPECT_GE(corpus().size(), 30u);
+}
+
+TEST(NsjailFields, TheTableHasEachFieldOfTheSchemaOnceAndInItsOrder) {
+    const auto* schema = ::nsjail::NsJailConfig::descriptor();
+    ASSERT_EQ(field_table().size(), static_cast<std::size_t>(schema->field_count()));
+    ASSERT_EQ(schema->field_count(), 101);
+    for (int i = 0; i < schema->field_count(); ++i) {
+        EXPECT_EQ(field_table()[static_cast<std::size_t>(i)].name, schema->field(i)->name());
+        EXPECT_EQ(schema->field(i)->number(), i + 1);
+    }
+}
+
+TEST(NsjailFields, TheDocumentHasTheTable) {
+    auto document = read_file((kRepository / "docs/nsjail.md").string(), kBytesMax);
+    ASSERT_TRUE(document);
+    EXPECT_NE(document->find(field_table_as_markdown()), std::string::npos)
+        << "docs/nsjail.md should have:\n"
+        << field_table_as_markdown();
+}
+
+TEST(NsjailConfig, TheShippedFileIsTheBuiltInDefaults) {
+    auto text = read_file((kRepository / "config/python.cfg").string(), kBytesMax);
+    ASSERT_TRUE(text);
+
+    ConfigFile file = judge(*text);
+
+    EXPECT_EQ(all_lines("", file.diagnostics), ":5:1: note: description: it is for readers\n");
+    const Limits& limits = file.settings.limits;
+    Limits built_in;
+    EXPECT_EQ(limits.wall_time_max, built_in.wall_time_max);
+    EXPECT_EQ(limits.cpu_time_max, built_in.cpu_time_max);
+    EXPECT_EQ(limits.memory_bytes_max, built_in.memory_bytes_max);
+    EXPECT_EQ(limits.file_bytes_max, built_in.file_bytes_max);
+    EXPECT_EQ(limits.tmp_bytes_max, built_in.tmp_bytes_max);
+    EXPECT_EQ(limits.tmp_inodes_max, built_in.tmp_inodes_max);
+    EXPECT_EQ(limits.processes_max, built_in.processes_max);
+    EXPECT_EQ(limits.open_files_max, built_in.open_files_max);
+    EXPECT_EQ(limits.stack_bytes_max, built_in.stack_bytes_max);
+    EXPECT_EQ(limits.locked_bytes_max, built_in.locked_bytes_max);
+    EXPECT_EQ(limits.message_queue_bytes_max, built_in.message_queue_bytes_max);
+    const JailSettings& jail = file.settings.jail;
+    JailSettings none;
+    EXPECT_EQ(jail.hostname, none.hostname);
+    EXPECT_EQ(jail.cwd, none.cwd);
+    EXPECT_EQ(jail.nice_level, none.nice_level);
+    EXPECT_EQ(jail.oom_score_adj, none.oom_score_adj);
+    EXPECT_EQ(jail.cpus_max, none.cpus_max);
+    EXPECT_EQ(jail.uid, none.uid);
+    EXPECT_EQ(jail.gid, none.gid);
+    EXPECT_EQ(jail.shows_proc, none.shows_proc);
+    EXPECT_TRUE(jail.environment.empty() && jail.entries.empty() && jail.tmpfs.empty() &&
+                jail.seccomp_policy.empty());
+    EXPECT_EQ(file.settings.python_bin, "");
+}
+
+TEST(NsjailConfig, AnEmptyFileIsTheBuiltInDefaults) {
+    ConfigFile file = judge("# nothing\n");
+    EXPECT_TRUE(file.diagnostics.all().empty());
+    EXPECT_EQ(file.settings.limits.memory_bytes_max, Limits().memory_bytes_max);
+}
+
+TEST(NsjailConfig, TextAndJsonSayTheSame) {
+    ConfigFile text = judge("time_limit: 9 rlimit_as: 700 hostname: 'x' uidmap { inside_id: '7' }");
+    ConfigFile json = judge(
+        R"({"timeLimit": 9, "rlimit_as": 700, "hostname": "x", "uidmap": [{"insideId": "7"}]})");
+    for (const ConfigFile& file : {text, json}) {
+        EXPECT_EQ(all_lines("", file.diagnostics), "");
+        EXPECT_EQ(file.settings.limits.wall_time_max, std::chrono::seconds(9));
+        EXPECT_EQ(file.settings.limits.memory_bytes_max, 700ull << 20);
+        EXPECT_EQ(file.settings.jail.hostname, "x");
+        EXPECT_EQ(file.settings.jail.uid, 7u);
+    }
+}
+
+TEST(NsjailConfig, EveryRefusedFieldIsRefusedWhenItSaysMoreThanItsDefault) {
+    for (const FieldRow& row : field_table()) {
+        const auto* field =
+            ::nsjail::NsJailConfig::descriptor()->FindFieldByName(std::string(row.name));
+        if (row.field_class != FieldClass::kRefused) {
+            continue;
+        }
+        using google::protobuf::FieldDescriptor;
+        std::string value = field->cpp_type() == FieldDescriptor::CPPTYPE_BOOL     ? ": true"
+                            : field->cpp_type() == FieldDescriptor::CPPTYPE_STRING ? ": \"a\""
+                            : field->cpp_type() == FieldDescriptor::CPPTYPE_INT32  ? ": 3"
+                                                                                   : " {}";
+        EXPECT_TRUE(judge(std::string(row.name) + value).diagnostics.has(Severity::kError))
+            << row.name;
+    }
+}
+
+TEST(NsjailConfig, NoTextEndsTheReader) {
+    std::vector<std::string> seeds;
+    for (const auto& path : corpus()) {
+        seeds.push_back(read_file(path.string(), kBytesMax).value());
+    }
+    std::mt19937_64 random(1);
+    google::protobuf::LogSilencer quiet;
+    for (int i = 0; i < 3'000; ++i) {
+        std::string text = seeds[random() % seeds.size()];
+        for (std::uint64_t changes = 1 + random() % 4; changes > 0 && !text.empty(); --changes) {
+            std::size_t at = random() % text.size();
+            switch (random() % 3) {
+                case 0:
+                    text[at] = static_cast<char>(random());
+                    break;
+                case 1:
+                    text.erase(at, random() % 9);
+                    break;
+                default:
+                    text.insert(at, text.substr(random() % text.size(), random() % 9));
+            }
+        }
+        (void)judge(text);
+    }
+}
+
+}  // namespace
+}  // namespace snapjail::jail::nsjail

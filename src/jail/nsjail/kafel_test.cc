@@ -1,0 +1,318 @@
+#include <gtest/gtest.h>
+#include <linux/seccomp.h>
+
+#include <cerrno>
+#include <cstring>
+#include <random>
+
+#include "jail/nsjail/kafel_compiler.h"
+#include "jail/nsjail/kafel_lexer.h"
+#include "jail/nsjail/kafel_syscalls.h"
+#include "jail/seccomp_policy.h"
+
+namespace snapjail::jail::nsjail {
+namespace {
+
+constexpr std::uint32_t kSyscallsTried = 512;
+
+// What the kernel does with a filter, for the instructions that seccomp(2) accepts.
+std::uint32_t run_bpf(std::span<const sock_filter> code, const SyscallArguments& call) {
+    seccomp_data data{};
+    data.nr = static_cast<int>(call.number);
+    std::copy(call.arguments.begin(), call.arguments.end(), std::begin(data.args));
+    std::uint32_t a = 0;
+    std::uint32_t x = 0;
+    std::array<std::uint32_t, BPF_MEMWORDS> memory{};
+    for (std::size_t pc = 0; pc < code.size(); ++pc) {
+        const sock_filter& one = code[pc];
+        std::uint32_t operand = BPF_SRC(one.code) == BPF_X ? x : one.k;
+        auto branch = [&](bool taken) { pc += taken ? one.jt : one.jf; };
+        switch (one.code) {
+            case BPF_LD | BPF_W | BPF_ABS:
+                CHECK(one.k + sizeof(a) <= sizeof(data));
+                std::memcpy(&a, reinterpret_cast<const char*>(&data) + one.k, sizeof(a));
+                break;
+            case BPF_LD | BPF_IMM:
+                a = one.k;
+                break;
+            case BPF_LD | BPF_MEM:
+                a = memory.at(one.k);
+                break;
+            case BPF_LDX | BPF_MEM:
+                x = memory.at(one.k);
+                break;
+            case BPF_ST:
+                memory.at(one.k) = a;
+                break;
+            case BPF_ALU | BPF_AND | BPF_K:
+            case BPF_ALU | BPF_AND | BPF_X:
+                a &= operand;
+                break;
+            case BPF_ALU | BPF_OR | BPF_X:
+                a |= x;
+                break;
+            case BPF_JMP | BPF_JA:
+                pc += one.k;
+                break;
+            case BPF_JMP | BPF_JEQ | BPF_K:
+            case BPF_JMP | BPF_JEQ | BPF_X:
+                branch(a == operand);
+                break;
+            case BPF_JMP | BPF_JGT | BPF_K:
+            case BPF_JMP | BPF_JGT | BPF_X:
+                branch(a > operand);
+                break;
+            case BPF_JMP | BPF_JGE | BPF_K:
+                branch(a >= operand);
+                break;
+            case BPF_JMP | BPF_JSET | BPF_K:
+                branch((a & operand) != 0);
+                break;
+            case BPF_RET | BPF_K:
+                return one.k;
+            default:
+                ADD_FAILURE() << "instruction " << one.code;
+                return 0;
+        }
+    }
+    ADD_FAILURE() << "the program has no end";
+    return 0;
+}
+
+KafelPolicy parse(const std::string& text) {
+    Diagnostics found;
+    auto policy = parse_kafel(text, found);
+    EXPECT_TRUE(policy) << text << (found.all().empty() ? "" : to_line("", found.all()[0]));
+    return policy ? std::move(*policy) : KafelPolicy{};
+}
+
+std::string first_error(const std::string& text) {
+    Diagnostics found;
+    EXPECT_FALSE(parse_kafel(text, found));
+    return found.all().empty() ? "" : to_line("policy", found.all()[0]);
+}
+
+std::uint32_t decision(const std::string& text, const std::string& name,
+                       std::array<std::uint64_t, 6> arguments = {}) {
+    SyscallArguments call{find_syscall(name).value(), arguments};
+    KafelPolicy policy = parse(text);
+    auto code = compile_kafel(policy);
+    std::uint32_t compiled = run_bpf(code.value(), call);
+    EXPECT_EQ(compiled, decide(policy, call));
+    return compiled;
+}
+
+// Policies by chance: nested conditions, few distinct numbers, so that rules do match.
+class PolicyMaker {
+  public:
+    explicit PolicyMaker(unsigned seed) : random_(seed) {}
+
+    std::uint64_t below(std::uint64_t end) { return random_() % end; }
+    std::uint64_t value() {
+        constexpr std::uint64_t kValues[] = {0,          1,          2,           7,
+                                             0xffffffff, 1ull << 31, 1ull << 32,  (1ull << 32) + 1,
+                                             ~0ull,      1ull << 63, 0x100000007, 0xfffffffe};
+        return below(3) == 0 ? random_() : kValues[below(std::size(kValues))];
+    }
+    std::string bits(int depth) {
+        static constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
+        switch (depth > 3 ? below(2) : below(4)) {
+            case 0:
+                return std::to_string(value());
+            case 1:
+                return kNames[below(6)];
+            case 2:
+                return "(" + bits(depth + 1) + " & " + bits(depth + 1) + ")";
+            default:
+                return "(" + bits(depth + 1) + " | " + bits(depth + 1) + ")";
+        }
+    }
+    std::string condition(int depth) {
+        static constexpr const char* kSigns[] = {" == ", " != ", " < ", " > ", " <= ", " >= "};
+        static constexpr const char* kJoints[] = {" && ", " || ", ", "};
+        if (depth > 3 || below(2) == 0) {
+            return bits(0) + kSigns[below(6)] + bits(0);
+        }
+        if (below(4) == 0) {
+            return "!(" + condition(depth + 1) + ")";
+        }
+        return "(" + condition(depth + 1) + kJoints[below(3)] + condition(depth + 1) + ")";
+    }
+    std::string policy() {
+        static constexpr const char* kActions[] = {"ALLOW", "LOG",     "KILL_PROCESS",
+                                                   "DENY",  "TRAP(3)", "ERRNO(13)"};
+        std::string text;
+        for (std::uint64_t rules = 1 + below(6); rules > 0; --rules) {
+            text += std::string(kActions[below(6)]) + " {";
+            for (std::uint64_t filters = 1 + below(8); filters > 0; --filters) {
+                text += " SYSCALL[" + std::to_string(below(kSyscallsTried)) + "](a,b,c,d,e,f)";
+                text += below(2) == 0 ? "" : " { " + condition(0) + " }";
+                text += filters > 1 ? "," : " }\n";
+            }
+        }
+        return text + "DEFAULT " + kActions[below(6)];
+    }
+
+  private:
+    std::mt19937_64 random_;
+};
+
+TEST(Kafel, TheProgramDecidesAsThePolicyForEveryNumberAndArgumentsByChance) {
+    for (unsigned seed = 0; seed < 100; ++seed) {
+        PolicyMaker maker(seed);
+        std::string text = maker.policy();
+        KafelPolicy policy = parse(text);
+        auto code = compile_kafel(policy);
+        ASSERT_TRUE(code) << text;
+
+        for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {
+            for (int round = 0; round < 4; ++round) {
+                SyscallArguments call{number, {}};
+                for (std::uint64_t& argument : call.arguments) {
+                    argument = maker.value();
+                }
+                ASSERT_EQ(run_bpf(*code, call), decide(policy, call))
+                    << seed << " " << number << "\n"
+                    << text;
+            }
+        }
+    }
+}
+
+TEST(Kafel, JoinedWithOursItIsTheStricterOfBothForEveryNumber) {
+    auto ours = compile_guest_filter();
+    ASSERT_TRUE(ours);
+    std::span<const sock_filter> our_code(ours->instructions.data(), ours->count);
+    for (unsigned seed = 0; seed < 50; ++seed) {
+        PolicyMaker maker(seed);
+        KafelPolicy policy = parse(maker.policy());
+        auto code = compile_kafel(policy);
+        ASSERT_TRUE(code);
+        auto joined = compile_guest_filter({.own_policy = *code});
+        ASSERT_TRUE(joined);
+        std::span<const sock_filter> joined_code(joined->instructions.data(), joined->count);
+
+        for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {
+            SyscallArguments call{number, {maker.value(), maker.value(), maker.value()}};
+            std::uint32_t own = decide(policy, call);
+            std::uint32_t our = run_bpf(our_code, call);
+            bool is_let_through = own == SECCOMP_RET_ALLOW || own == SECCOMP_RET_LOG;
+            std::uint32_t expected = !is_let_through ? own : our == SECCOMP_RET_ALLOW ? own : our;
+            ASSERT_EQ(run_bpf(joined_code, call), expected) << seed << " " << number;
+        }
+    }
+}
+
+TEST(Kafel, TheFirstFilterThatMatchesDecides) {
+    std::string text = "ERRNO(1) { read } ALLOW { read, write } DEFAULT KILL_PROCESS";
+    EXPECT_EQ(decision(text, "read"), SECCOMP_RET_ERRNO | 1u);
+    EXPECT_EQ(decision(text, "write"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "close"), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(Kafel, WithoutADefaultTheThreadIsKilled) {
+    EXPECT_EQ(decision("ALLOW { read }", "write"), SECCOMP_RET_KILL_THREAD);
+}
+
+TEST(Kafel, ACommaInAConditionIsAnOrThatBindsLeast) {
+    std::string text = "ALLOW { write { fd == 1 && count < 10, fd == 2 } } DEFAULT DENY";
+    EXPECT_EQ(decision(text, "write", {1, 0, 9}), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "write", {1, 0, 10}), SECCOMP_RET_KILL_THREAD);
+    EXPECT_EQ(decision(text, "write", {2, 0, 10}), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, AnIntIsComparedByTheBitsThatTheKernelReads) {
+    std::string text = "ERRNO(1) { socket { family == 16 } } DEFAULT ALLOW";
+    EXPECT_EQ(decision(text, "socket", {16}), SECCOMP_RET_ERRNO | 1u);
+    EXPECT_EQ(decision(text, "socket", {(1ull << 32) + 16}), SECCOMP_RET_ERRNO | 1u);
+    EXPECT_EQ(decision(text, "socket", {17}), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, UsePastesAPolicyWhereItStands) {
+    std::string text =
+        "#define EACCES_HERE 13\n"
+        "POLICY a { ERRNO(EACCES_HERE) { read } }\n"
+        "POLICY b { USE a, ALLOW { read, write } } /* both */\n"
+        "USE b DEFAULT KILL // the rest";
+    EXPECT_EQ(decision(text, "read"), SECCOMP_RET_ERRNO | 13u);
+    EXPECT_EQ(decision(text, "write"), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, KernelNamesAndUsualNamesAreTheSame) {
+    for (const char* text :
+         {"ALLOW { newuname, newstat, umount }", "ALLOW { uname, stat, umount2 }",
+          "ALLOW { SYSCALL[63], SYSCALL[4], SYSCALL[0xa6] }"}) {
+        EXPECT_EQ(decision(text, "uname"), SECCOMP_RET_ALLOW);
+        EXPECT_EQ(decision(text, "stat"), SECCOMP_RET_ALLOW);
+        EXPECT_EQ(decision(text, "umount2"), SECCOMP_RET_ALLOW);
+        EXPECT_EQ(decision(text, "read"), SECCOMP_RET_KILL_THREAD);
+    }
+}
+
+TEST(Kafel, X32IsKilledWhateverThePolicyAllows) {
+    auto code = compile_kafel(parse("DEFAULT ALLOW"));
+    EXPECT_EQ(run_bpf(*code, {0x40000000, {}}), SECCOMP_RET_KILL_PROCESS);
+    EXPECT_EQ(run_bpf(*code, {0x3fffffff, {}}), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, WhoAsksNobodyIsAnsweredEnosys) {
+    EXPECT_EQ(decision("TRACE(7) { read } DEFAULT USER_NOTIF", "read"), SECCOMP_RET_ERRNO | ENOSYS);
+    EXPECT_EQ(decision("TRACE(7) { read } DEFAULT USER_NOTIF", "write"),
+              SECCOMP_RET_ERRNO | ENOSYS);
+}
+
+TEST(Kafel, MistakesAreToldWithTheirPlace) {
+    EXPECT_EQ(first_error("ALLOW {\n  reead\n}"),
+              "policy:2:3: error: there is no system call \"reead\"; did you mean \"read\"?");
+    EXPECT_EQ(first_error("ALLOW { read "),
+              "policy:1:14: error: \",\" is expected before \"the end\"");
+    EXPECT_EQ(first_error("ALLOW { write { fb == 1 } }"),
+              "policy:1:17: error: \"fb\" is no argument and no #define; the arguments are fd, "
+              "buf, count");
+    EXPECT_EQ(first_error("USE nothing"), "policy:1:5: error: there is no policy nothing above");
+    EXPECT_EQ(first_error("DEFAULT ALLOW DEFAULT KILL"),
+              "policy:1:15: error: DEFAULT is given a second time");
+    EXPECT_EQ(first_error("ERRNO(65536) { read }"),
+              "policy:1:1: error: ERRNO takes a number from 0 to 65535");
+    EXPECT_EQ(first_error(""), "policy:1:1: error: the policy is empty");
+    EXPECT_EQ(first_error("#include \"a\""),
+              "policy:1:1: error: #include has no folder to search, in nsjail neither; paste the "
+              "file");
+    EXPECT_EQ(first_error("allow { read }"),
+              "policy:1:1: error: an action, USE, POLICY or DEFAULT is expected before \"allow\"");
+}
+
+TEST(Kafel, WhatIsNestedTooDeepOrDoublesTooOftenIsRefused) {
+    EXPECT_NE(first_error("ALLOW { read { " + std::string(300, '!') + " 1 == 1 } }").find("200"),
+              std::string::npos);
+    EXPECT_NE(first_error("ALLOW { read { " + std::string(10'000, '(') + " } }").find("200"),
+              std::string::npos);
+    std::string doubling = "POLICY p0 { ALLOW { read } }\n";
+    for (int i = 1; i < 40; ++i) {
+        std::string last = "p" + std::to_string(i - 1);
+        doubling += "POLICY p" + std::to_string(i) + " { USE " + last + ", USE " + last + " }\n";
+    }
+    EXPECT_NE(first_error(doubling + "USE p39").find("4096"), std::string::npos);
+}
+
+TEST(Kafel, NoTextEndsTheReader) {
+    std::mt19937_64 random(1);
+    const std::string words[] = {"ALLOW",   "{",   "}",  "read",    "(",  ")",       ",",
+                                 "==",      "&",   "||", "!",       "1",  "#define", "[",
+                                 "POLICY",  "USE", "a",  "SYSCALL", "\"", "-",       "/*",
+                                 "DEFAULT", "fd",  "0x", "\n",      "<",  "TRACE"};
+    for (int i = 0; i < 20'000; ++i) {
+        std::string text;
+        for (std::uint64_t length = random() % 20; length > 0; --length) {
+            text += words[random() % std::size(words)] + (random() % 3 == 0 ? "" : " ");
+        }
+        Diagnostics found;
+
+        auto policy = parse_kafel(text, found);
+
+        EXPECT_EQ(policy.has_value(), !found.has(Severity::kError)) << text;
+    }
+}
+
+}  // namespace
+}  // namespace snapjail::jail::nsjail

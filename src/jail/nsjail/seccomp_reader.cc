@@ -1,0 +1,147 @@
+// seccomp_string and seccomp_policy_file: see settings_reader.h.
+#include <linux/seccomp.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/syscall.h"
+#include "jail/nsjail/kafel_compiler.h"
+#include "jail/nsjail/kafel_syscalls.h"
+#include "jail/nsjail/settings_reader.h"
+
+namespace snapjail::jail::nsjail {
+namespace {
+
+constexpr std::size_t kPolicyBytesMax = std::size_t{1} << 20;
+
+// Without one of these no guest of ours comes as far as its script, or hands its result over. The
+// first arguments are those of the call that it makes.
+struct Need {
+    const char* name;
+    std::uint64_t first_argument;
+};
+constexpr auto kNeeds = std::to_array<Need>({{"read", 3},
+                                             {"write", 1},
+                                             {"writev", 255},
+                                             {"poll", 0},
+                                             {"openat", 0xffffff9c},
+                                             {"close", 5},
+                                             {"fstat", 5},
+                                             {"newfstatat", 0xffffff9c},
+                                             {"lseek", 5},
+                                             {"ioctl", 5},
+                                             {"mmap", 0},
+                                             {"munmap", 0},
+                                             {"brk", 0},
+                                             {"getrandom", 0},
+                                             {"unlink", 0},
+                                             {"rt_sigaction", 2},
+                                             {"exit_group", 0}});
+
+bool is_let_through(std::uint32_t action) {
+    return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
+}
+
+std::string missing_needs(const KafelPolicy& policy) {
+    std::string missing;
+    for (const Need& need : kNeeds) {
+        auto number = find_syscall(need.name);
+        if (number && !is_let_through(decide(policy, {*number, {need.first_argument}}))) {
+            missing += (missing.empty() ? "" : ", ") + std::string(need.name);
+        }
+    }
+    return missing;
+}
+
+class SeccompReader {
+  public:
+    SeccompReader(ConfigText& text, const Surroundings& surroundings, FileSettings& settings)
+        : text_(text), surroundings_(surroundings), settings_(settings) {}
+
+    void read() {
+        const auto& config = text_.config;
+        bool has_text = config.seccomp_string_size() > 0;
+        if (config.has_seccomp_policy_file() && has_text) {
+            text_.diagnostics.error(text_.places->of("seccomp_policy_file"),
+                                    "seccomp_policy_file and seccomp_string are both given; nsjail "
+                                    "takes one");
+        } else if (config.has_seccomp_policy_file()) {
+            read_file_named(config.seccomp_policy_file());
+        } else if (has_text) {
+            std::string policy;
+            for (const std::string& line : config.seccomp_string()) {
+                policy += line + "\n";
+            }
+            take(policy, "seccomp_string", "");
+        }
+    }
+
+  private:
+    void read_file_named(const std::string& name) {
+        std::string path = name.starts_with('/') ? name : surroundings_.folder + "/" + name;
+        auto policy = snapjail::read_file(path, kPolicyBytesMax);
+        if (!policy) {
+            text_.diagnostics.error(
+                text_.places->of("seccomp_policy_file"),
+                "cannot read " + name + ": " + std::strerror(policy.error().sys_errno));
+            return;
+        }
+        take(*policy, "seccomp_policy_file", name + ":");
+    }
+
+    // Of a policy of several seccomp_string each begins a line, unless one holds a line's end.
+    Position place_of(const char* field, int line) const {
+        bool is_each_one_line = true;
+        for (const std::string& one : text_.config.seccomp_string()) {
+            is_each_one_line = is_each_one_line && one.find('\n') == std::string::npos;
+        }
+        int count = text_.config.seccomp_string_size();
+        if (count == 0) {
+            return text_.places->of(field);
+        }
+        return text_.places->of(field, is_each_one_line ? std::min(line, count) - 1 : 0);
+    }
+
+    void take(const std::string& text, const char* field, const std::string& file) {
+        Diagnostics found;
+        auto policy = parse_kafel(text, found);
+        for (const Diagnostic& one : found.all()) {
+            std::string place = file.empty()
+                                    ? "policy line " + std::to_string(one.position.line) +
+                                          ", column " + std::to_string(one.position.column) + ": "
+                                    : file + std::to_string(one.position.line) + ":" +
+                                          std::to_string(one.position.column) + ": ";
+            Position at = place_of(field, one.position.line);
+            if (one.severity == Severity::kError) {
+                text_.diagnostics.error(at, place + one.text);
+            } else {
+                text_.diagnostics.warning(at, place + one.text);
+            }
+        }
+        if (!policy) {
+            return;
+        }
+        if (std::string missing = missing_needs(*policy); !missing.empty()) {
+            text_.diagnostics.error(place_of(field, 1),
+                                    "no guest can start under this policy: allow " + missing);
+        }
+        auto program = compile_kafel(*policy);
+        if (!program) {
+            text_.diagnostics.error(place_of(field, 1), program.error().to_string());
+            return;
+        }
+        settings_.jail.seccomp_policy = std::move(*program);
+    }
+
+    ConfigText& text_;
+    const Surroundings& surroundings_;
+    FileSettings& settings_;
+};
+
+}  // namespace
+
+void read_seccomp(ConfigText& text, const Surroundings& surroundings, FileSettings& settings) {
+    SeccompReader(text, surroundings, settings).read();
+}
+
+}  // namespace snapjail::jail::nsjail

@@ -1,0 +1,300 @@
+"""What a script in a real jail sees of each field that is honoured."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+from service import BINARY, PYTHON, REPOSITORY
+
+pytestmark = pytest.mark.seconds(120)
+
+
+@pytest.fixture
+def run(own, tmp_path):
+    """Runs a script under a configuration; main()'s value."""
+
+    def run_script(config, script, arguments=(), status=0):
+        result = run_raw(tmp_path, config, script, arguments)
+        assert result.returncode == status, result.stderr
+        return json.loads(result.stdout) if status == 0 else result.stderr
+
+    return run_script
+
+
+def run_raw(folder, config, script, arguments=()):
+    (folder / "jail.cfg").write_text(config)
+    (folder / "script.py").write_text(script)
+    environment = {"PATH": os.environ["PATH"], "PYTHON_BIN": str(PYTHON), "FROM_OUTSIDE": "seen"}
+    command = [BINARY, "run", "--nsjail-config", folder / "jail.cfg", *arguments]
+    return subprocess.run(
+        [*command, folder / "script.py"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+LIMIT = "import resource\ndef main(): return resource.getrlimit(resource.RLIMIT_{})"
+VALUE = "{0}: {1} {0}_type: VALUE"
+
+
+@pytest.mark.parametrize(
+    "config, name, expected",
+    [
+        ("rlimit_as: 700", "AS", 700 << 20),
+        ("rlimit_cpu: 4", "CPU", 4),
+        ("rlimit_fsize: 3", "FSIZE", 3 << 20),
+        ("rlimit_fsize_type: INF", "FSIZE", -1),
+        ("rlimit_nofile: 77", "NOFILE", 77),
+        (VALUE.format("rlimit_nproc", 7), "NPROC", 7),
+        ("cgroup_pids_max: 9", "NPROC", 9),
+        (VALUE.format("rlimit_stack", 4), "STACK", 4 << 20),
+        (VALUE.format("rlimit_memlock", 32), "MEMLOCK", 32 << 10),
+        (VALUE.format("rlimit_msgqueue", 512), "MSGQUEUE", 512),
+        (VALUE.format("rlimit_rtprio", 0), "RTPRIO", 0),
+        ("rlimit_core: 0", "CORE", 0),
+        ("rlimit_as_type: HARD", "AS", 1024 << 20),
+    ],
+)
+def test_an_rlimit_has_its_value_and_unit(run, config, name, expected):
+    assert run(config, LIMIT.format(name)) == [expected, expected]
+
+
+def test_a_flag_beats_the_file_and_the_file_the_default(run):
+    config = "rlimit_as: 700 rlimit_nofile: 77"
+    assert run(config, LIMIT.format("AS"), ["--memory-limit=800"])[0] == 800 << 20
+    assert run(config, LIMIT.format("NOFILE"), ["--memory-limit=800"])[0] == 77
+    assert run(config, LIMIT.format("FSIZE"), ["--memory-limit=800"])[0] == 100 << 20
+
+
+def test_time_limit_ends_a_script(run):
+    endless = "import time\ndef main(): time.sleep(60)"
+    assert "time limit exceeded (1 s" in run("time_limit: 1", endless, status=124)
+
+
+def test_hostname_cwd_and_ids_are_those_of_the_file(run):
+    config = (
+        'hostname: "ant" cwd: "/scratch" uidmap { inside_id: "42" } gidmap { inside_id: "43" }'
+        'mount { dst: "/scratch" fstype: "tmpfs" rw: true options: "size=1m" }'
+    )
+    script = (
+        "import os\n"
+        "def main(): return [os.uname().nodename, os.getcwd(), os.getresuid(), os.getresgid()]"
+    )
+    assert run(config, script) == ["ant", "/scratch", [42] * 3, [43] * 3]
+
+
+def test_nice_level_and_oom_score_are_those_of_the_file(run):
+    script = (
+        "import os\n"
+        "def main(): return [os.nice(0), open('/proc/self/oom_score_adj').read().strip()]"
+    )
+    assert run("nice_level: 7 oom_score_adj: 500", script) == [7, "500"]
+
+
+def test_max_cpus_holds_against_the_guest(run):
+    script = """import os
+def main():
+    try:
+        os.sched_setaffinity(0, range(os.cpu_count()))
+    except PermissionError:
+        return len(os.sched_getaffinity(0))
+    return "could choose its processors"
+"""
+    assert run("max_cpus: 1", script) == 1
+    allowed = len(os.sched_getaffinity(0))
+    control = "import os\ndef main(): return len(os.sched_getaffinity(0))"
+    assert run("max_cpus: 0", control) == allowed
+
+
+def test_envar_adds_overrides_and_copies(run):
+    config = 'envar: "A=1" envar: "HOME=/data" envar: "FROM_OUTSIDE"'
+    script = "import os\ndef main(): return [os.environ.get(n) for n in NAMES]"
+    names = "NAMES = ['A', 'HOME', 'FROM_OUTSIDE', 'PYTHON_BIN']\n"
+    assert run(config, names + script) == ["1", "/data", "seen", None]
+    assert run("", names + script) == [None, "/tmp", None, None]
+
+
+PROC = "import os\ndef main(): return sorted(n for n in os.listdir('/proc') if n.isdigit())"
+
+
+def test_mount_proc_shows_the_jobs_own_processes_or_nothing(run):
+    assert run("mount_proc: true", PROC) == ["1"]
+    empty = "import os\ndef main(): return os.listdir('/proc')"
+    assert run("mount_proc: false", empty) == []
+
+
+def test_a_bind_is_read_only_all_the_way_down_and_noexec_where_asked(run, tmp_path):
+    data = tmp_path / "data"
+    (data / "below").mkdir(parents=True)
+    (data / "below/file").write_text("content")
+    tool = data / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    for folder in (tmp_path, data, data / "below"):
+        folder.chmod(0o755)
+    config = f"""
+        mount {{ src: "{data}" dst: "/data" is_bind: true }}
+        mount {{ src: "{data}" dst: "/plain" is_bind: true noexec: true }}
+    """
+    script = """import os, subprocess
+def attempt(call):
+    try:
+        return call()
+    except OSError as error:
+        return error.strerror
+def main():
+    return [open('/data/below/file').read(),
+            attempt(lambda: open('/data/below/new', 'w').name),
+            attempt(lambda: subprocess.call(['/data/tool'])),
+            attempt(lambda: subprocess.call(['/plain/tool'])),
+            bool(os.statvfs('/data').f_flag & os.ST_RDONLY)]
+"""
+    content, write, plain, forbidden, is_read_only = run(config, script)
+    assert (content, plain, is_read_only) == ("content", 0, True)
+    assert write in ("Read-only file system", "Permission denied")
+    assert forbidden == "Permission denied"
+
+
+def test_a_file_a_link_and_an_optional_bind(run):
+    config = """
+        mount { src_content: "key=value" dst: "/etc/app.conf" }
+        mount { src: "/etc/app.conf" dst: "/link" is_symlink: true }
+        mount { src: "/nowhere" dst: "/missing" is_bind: true mandatory: false }
+    """
+    script = """import os
+def main():
+    return [open('/etc/app.conf').read(), open('/link').read(), os.path.exists('/missing')]
+"""
+    assert run(config, script) == ["key=value", "key=value", False]
+
+
+def test_a_tmpfs_has_its_size_and_may_be_read_only(run):
+    config = """
+        mount { dst: "/tmp" fstype: "tmpfs" rw: true options: "size=2m" }
+        mount { dst: "/dev/shm" fstype: "tmpfs" rw: true options: "size=1m" }
+        mount { dst: "/empty" fstype: "tmpfs" options: "size=1m" }
+    """
+    script = """import os
+def fill(path, size):
+    try:
+        with open(path, 'wb') as file:
+            file.write(bytes(size))
+        return 'fits'
+    except OSError as error:
+        return error.strerror
+def main():
+    return [fill('/tmp/a', 1 << 20), fill('/tmp/b', 2 << 20), fill('/dev/shm/a', 1 << 19),
+            fill('/dev/shm/b', 1 << 20), fill('/empty/a', 1)]
+"""
+    full = "No space left on device"
+    assert run(config, script)[:4] == ["fits", full, "fits", full]
+    assert run(config, script)[4] in ("Read-only file system", "Permission denied")
+
+
+def test_exec_bin_is_the_interpreter_unless_a_flag_names_one(own, tmp_path):
+    # Not below /tmp, which is each job's own.
+    with tempfile.TemporaryDirectory(dir=BINARY.parent) as folder:
+        python = os.path.join(folder, "python-of-the-file")
+        os.symlink(os.path.realpath(PYTHON), python)
+        (tmp_path / "jail.cfg").write_text(f'exec_bin {{ path: "{python}" }}')
+        (tmp_path / "script.py").write_text("import sys\ndef main(): return sys.executable")
+        command = [BINARY, "run", "--nsjail-config", tmp_path / "jail.cfg"]
+        for arguments, expected in (([], python), ([f"--python={PYTHON}"], str(PYTHON))):
+            result = subprocess.run(
+                [*command, *arguments, tmp_path / "script.py"],
+                env={"PATH": os.environ["PATH"]},
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+            assert json.loads(result.stdout) == expected, result.stderr
+
+
+SOCKETS = """import socket, os
+def attempt(call):
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return 0
+def main():
+    return [attempt(lambda: os.symlink('a', '/tmp/l')), attempt(lambda: os.mkdir('/tmp/d')),
+            attempt(lambda: os.unshare(0x10000000)) if hasattr(os, 'unshare') else 1]
+"""
+
+
+def test_a_policy_is_joined_with_ours_and_never_weaker(run):
+    policy = 'seccomp_string: "ERRNO(71) { symlink, symlinkat } ALLOW { unshare } DEFAULT ALLOW"'
+    assert run(policy, SOCKETS) == [71, 0, 1]
+    assert run("", SOCKETS) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("mode", ["warm", "cold"])
+def test_a_policy_looks_at_arguments_in_both_modes(run, mode):
+    policy = 'seccomp_string: "ERRNO(71) { mkdir(path, mode) { mode == 0700 } } DEFAULT ALLOW"'
+    script = SOCKETS.replace("os.mkdir('/tmp/d')", "os.mkdir('/tmp/d', 0o700)")
+    assert run(policy, script, [f"--mode={mode}"])[1] == 71
+    assert run(policy, SOCKETS, [f"--mode={mode}"])[1] == 0
+
+
+def test_a_policy_file_is_found_beside_the_configuration(run, tmp_path):
+    (tmp_path / "policy.kafel").write_text("ERRNO(71) { symlink, symlinkat } DEFAULT ALLOW")
+    assert run('seccomp_policy_file: "policy.kafel"', SOCKETS) == [71, 0, 1]
+
+
+def test_the_shipped_file_changes_nothing(run):
+    config = (REPOSITORY / "config/python.cfg").read_text()
+    script = """import os, resource
+def main():
+    return [[resource.getrlimit(n) for n in range(16)], dict(os.environ), os.getcwd(),
+            os.listdir('/'), os.getuid(), os.uname().nodename, os.statvfs('/tmp').f_blocks]
+"""
+    assert run(config, script) == run("", script)
+
+
+def test_a_refused_file_starts_nothing(own, tmp_path):
+    result = run_raw(tmp_path, "keep_caps: true", "def main(): return 1")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "jail.cfg:1:1: error: keep_caps" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "config, status", [("time_limit: 5", 0), ("rlimit_as_type: HARD", 1), ("keep_caps: true", 2)]
+)
+def test_check_config_says_by_its_status_how_bad_it_is(own, tmp_path, config, status):
+    file = tmp_path / "jail.cfg"
+    file.write_text(config)
+    result = subprocess.run(
+        [BINARY, "check-config", file], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == status, result.stdout
+    assert ("always" in result.stdout) == (status < 2)
+
+
+def test_serve_refuses_what_check_config_refuses(launch, tmp_path):
+    file = tmp_path / "jail.cfg"
+    file.write_text("clone_newnet: false\n")
+    running = launch({"NSJAIL_CONFIG": str(file)})
+    assert running.process.wait(timeout=30) == 2
+
+
+def test_serve_answers_under_a_file(start, tmp_path):
+    file = tmp_path / "jail.cfg"
+    file.write_text('hostname: "ant"\nseccomp_string: "ERRNO(71) { symlink } DEFAULT ALLOW"\n')
+    running = start({"NSJAIL_CONFIG": str(file)})
+    answer = running.execute("import os\ndef main(): return os.uname().nodename")
+    assert answer.result == "ant"
+
+
+def test_the_same_scripts_see_the_same_under_nsjail_itself():
+    if shutil.which("nsjail") is None:
+        pytest.skip("there is no nsjail program on this machine to compare with")
+    pytest.skip("an nsjail program is here, and this comparison is not written yet")
