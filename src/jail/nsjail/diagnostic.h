@@ -17,7 +17,10 @@ enum class Severity : unsigned char {
 struct Position {
     int line = 0;
     int column = 0;
-    auto operator<=>(const Position&) const = default;
+    bool operator==(const Position&) const = default;
+    bool operator<(const Position& other) const {
+        return line != other.line ? line < other.line : column < other.column;
+    }
 };
 
 struct Diagnostic {
