@@ -453,8 +453,8 @@ class GuestPoolStorm : public GuestPoolTest {
         }
         auto guest = std::next(peer.fake.guests.begin(),
                                static_cast<std::ptrdiff_t>(random_() % peer.fake.guests.size()));
-        static const std::string kReadyBytes = header_bytes(zygote::FrameKind::kReady, 0);
-        std::string bytes = random_() % 6 == 0 ? "garbage" : kReadyBytes;
+        std::string bytes =
+            random_() % 6 == 0 ? "garbage" : header_bytes(zygote::FrameKind::kReady, 0);
         // The front may have closed its end: SIGPIPE is ignored, and the write of no interest.
         [[maybe_unused]] ssize_t ignored =
             ::write(guest->second.result.get(), bytes.data(), bytes.size());

@@ -13,7 +13,9 @@
 namespace snapjail::jail::nsjail {
 namespace {
 
-const std::filesystem::path kRepository = SNAPJAIL_TEST_REPOSITORY;
+std::filesystem::path in_repository(const char* path) {
+    return std::filesystem::path(SNAPJAIL_TEST_REPOSITORY) / path;
+}
 constexpr std::size_t kBytesMax = 1 << 20;
 
 Surroundings surroundings_of(const std::filesystem::path& folder) {
@@ -37,7 +39,7 @@ std::string all_lines(const std::string& file, const Diagnostics& diagnostics) {
 
 std::vector<std::filesystem::path> corpus() {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(kRepository / "tests/nsjail")) {
+    for (const auto& entry : std::filesystem::directory_iterator(in_repository("tests/nsjail"))) {
         if (entry.path().extension() == ".cfg") {
             files.push_back(entry.path());
         }
@@ -77,7 +79,7 @@ TEST(NsjailFields, TheTableHasEachFieldOfTheSchemaOnceAndInItsOrder) {
 }
 
 TEST(NsjailFields, TheDocumentHasTheTable) {
-    auto document = read_file((kRepository / "docs/nsjail.md").string(), kBytesMax);
+    auto document = read_file(in_repository("docs/nsjail.md").string(), kBytesMax);
     ASSERT_TRUE(document);
     EXPECT_NE(document->find(field_table_as_markdown()), std::string::npos)
         << "docs/nsjail.md should have:\n"
@@ -85,7 +87,7 @@ TEST(NsjailFields, TheDocumentHasTheTable) {
 }
 
 TEST(NsjailConfig, TheShippedFileIsTheBuiltInDefaults) {
-    auto text = read_file((kRepository / "config/python.cfg").string(), kBytesMax);
+    auto text = read_file(in_repository("config/python.cfg").string(), kBytesMax);
     ASSERT_TRUE(text);
 
     ConfigFile file = judge(*text);

@@ -48,6 +48,7 @@ std::string describe_unknown_field(std::string_view name,
         }
     }
     std::vector<std::string> known;
+    known.reserve(static_cast<std::size_t>(type.field_count()));
     for (int i = 0; i < type.field_count(); ++i) {
         known.push_back(type.field(i)->name());
     }

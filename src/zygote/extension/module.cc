@@ -1,5 +1,5 @@
 // _snapjail: the extension module that PYTHON_BIN loads, in the zygote and in guests. What it
-// offers to Python stands in kMethods, at the end. On the stable ABI: one build for every CPython
+// offers to Python stands in g_methods, at the end. On the stable ABI: one build for every CPython
 // from 3.9.
 #include <Python.h>
 #include <fcntl.h>
@@ -190,7 +190,7 @@ PyObject* py_finish_fault(PyObject*, PyObject* args) {
                   {bytes_of(header), text, view_of(traceback).substr(0, kTracebackBytesMax)});
 }
 
-PyMethodDef kMethods[] = {
+PyMethodDef g_methods[] = {
     {"run_fork_loop", py_run_fork_loop, METH_O, nullptr},
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
     {"adopt", py_adopt, METH_O, nullptr},
@@ -202,12 +202,14 @@ PyMethodDef kMethods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef kModule = {
-    PyModuleDef_HEAD_INIT, "_snapjail", nullptr, -1, kMethods, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef g_module = {
+    PyModuleDef_HEAD_INIT, "_snapjail", nullptr, -1, g_methods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 }  // namespace snapjail::zygote
 
+// CPython looks for this very name.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 PyMODINIT_FUNC PyInit__snapjail() {
-    return PyModule_Create(&snapjail::zygote::kModule);
+    return PyModule_Create(&snapjail::zygote::g_module);
 }
