@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "jail/jail_plan.h"
-#include "jail/jail_settings.h"
 #include "jail/limits.h"
+#include "jail/root/jail_settings.h"
 
 namespace CLI {
 class App;

@@ -1,6 +1,6 @@
 #pragma once
 // The system calls that more than one folder needs, as Results: errno is read here and nowhere
-// else. None of these is for the child side of a fork: see jail/confine_guest.h for that.
+// else. None of these is for the child side of a fork: see jail/guest/confine_guest.h for that.
 
 #include <fcntl.h>
 #include <sys/types.h>

@@ -37,6 +37,12 @@ enum class SetupStep : std::uint32_t {
     kTmpfs,
 };
 
+struct SetupFailure {
+    SetupStep step = SetupStep::kNone;
+    int sys_errno = 0;
+    bool has_failed() const { return step != SetupStep::kNone; }
+};
+
 // "mount /tmp": for logs and errors.
 const char* to_string(SetupStep step);
 

@@ -20,8 +20,8 @@
 #include <utility>
 
 #include "base/syscall.h"
-#include "jail/build_root.h"
 #include "jail/landlock.h"
+#include "jail/root/build_root.h"
 #include "jail/seccomp_policy.h"
 #include "zygote/protocol.h"
 

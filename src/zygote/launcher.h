@@ -10,11 +10,11 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "jail/interpreter.h"
 #include "jail/jail_plan.h"
-#include "jail/jail_settings.h"
 #include "jail/limits.h"
-#include "jail/root_tree.h"
+#include "jail/root/interpreter.h"
+#include "jail/root/jail_settings.h"
+#include "jail/root/root_tree.h"
 
 namespace snapjail::zygote {
 

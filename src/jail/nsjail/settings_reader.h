@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "jail/jail_settings.h"
 #include "jail/limits.h"
 #include "jail/nsjail/config_reader.h"
+#include "jail/root/jail_settings.h"
 
 namespace snapjail::jail::nsjail {
 

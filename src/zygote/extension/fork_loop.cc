@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "base/syscall.h"
-#include "jail/confine_guest.h"
+#include "jail/guest/confine_guest.h"
 #include "jail/privileges.h"
 #include "zygote/protocol.h"
 

@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "base/syscall.h"
-#include "jail/confine_guest.h"
+#include "jail/guest/confine_guest.h"
 #include "zygote/extension/fork_loop.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"

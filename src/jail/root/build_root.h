@@ -2,8 +2,8 @@
 // build_root: makes a planned RootTree the root of the calling process, read-only, with nothing of
 // the old root left. For the child side of a fork: no allocation, no log.
 
-#include "jail/confine_guest.h"
-#include "jail/root_tree.h"
+#include "jail/root/root_tree.h"
+#include "jail/setup_step.h"
 
 namespace snapjail::jail {
 

@@ -10,12 +10,6 @@
 
 namespace snapjail::jail {
 
-struct SetupFailure {
-    SetupStep step = SetupStep::kNone;
-    int sys_errno = 0;
-    bool has_failed() const { return step != SetupStep::kNone; }
-};
-
 // What the guest keeps: nothing else is open when it runs.
 struct GuestDescriptors {
     int job = -1;     // Becomes kJobFd: the job is read from it.

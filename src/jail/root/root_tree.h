@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "jail/interpreter.h"
+#include "jail/root/interpreter.h"
 #include "jail/setup_step.h"
 
 namespace snapjail::jail {

@@ -1,4 +1,4 @@
-#include "jail/build_root.h"
+#include "jail/root/build_root.h"
 
 #include <fcntl.h>
 #include <linux/mount.h>

@@ -1,4 +1,4 @@
-#include "jail/interpreter.h"
+#include "jail/root/interpreter.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "jail/confine_guest.h"
+#include "jail/guest/confine_guest.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -6,59 +6,20 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <string_view>
 
+#include "jail/guest/guest_steps.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
 
 namespace snapjail::jail {
 namespace {
-
-// Text on the stack: there is no allocation here, and snprintf may take a lock.
-class ShortText {
-  public:
-    ShortText& operator<<(std::string_view text) {
-        for (char c : text) {
-            if (size_ + 1 < text_.size()) {
-                text_[size_++] = c;
-            }
-        }
-        return *this;
-    }
-    ShortText& operator<<(std::uint64_t number) {
-        std::array<char, 24> digits{};
-        auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        return *this << std::string_view(digits.data(),
-                                         static_cast<std::size_t>(end - digits.data()));
-    }
-    const char* c_str() const { return text_.data(); }
-    std::string_view view() const { return {text_.data(), size_}; }
-
-  private:
-    std::array<char, 128> text_{};
-    std::size_t size_ = 0;
-};
-
-bool write_text_at(int folder, const char* path, std::string_view text) noexcept {
-    int fd = ::openat(folder, path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    ssize_t written = ::write(fd, text.data(), text.size());
-    int saved_errno = errno;
-    ::close(fd);
-    errno = saved_errno;
-    return written == static_cast<ssize_t>(text.size());
-}
 
 bool mount_tmpfs(const char* path, std::uint64_t bytes_max, std::uint64_t inodes_max,
                  unsigned long more_flags) noexcept {
@@ -113,76 +74,8 @@ bool set_oom_score(const JailPlan& plan) noexcept {
     return plan.has_proc == 0 || write_text_at(AT_FDCWD, "/proc/self/oom_score_adj", score.view());
 }
 
-// Any `cpus_max` of those that we may use, by chance, so that guests spread. The guest's own filter
-// then forbids to choose again.
-bool choose_processors(const JailPlan& plan) noexcept {
-    cpu_set_t allowed;
-    if (plan.cpus_max == 0) {
-        return true;
-    }
-    if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-        return false;
-    }
-    auto left = static_cast<std::uint32_t>(CPU_COUNT(&allowed));
-    while (left > plan.cpus_max) {
-        std::uint32_t random = 0;
-        if (::syscall(SYS_getrandom, &random, sizeof(random), 0) != sizeof(random)) {
-            return false;
-        }
-        std::uint32_t which = random % left;
-        for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-            if (CPU_ISSET(cpu, &allowed) && which-- == 0) {
-                CPU_CLR(cpu, &allowed);
-                break;
-            }
-        }
-        --left;
-    }
-    return ::sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
-}
-
-bool lower_priority(const JailPlan& plan) noexcept {
-    return plan.nice_level == 0 || ::setpriority(PRIO_PROCESS, 0, plan.nice_level) == 0;
-}
-
-bool set_rlimits(const JailPlan& plan) noexcept {
-    for (std::uint32_t i = 0; i < plan.rlimit_count; ++i) {
-        const RlimitRule& rule = plan.rlimits[i];
-        rlimit value{rule.soft, rule.hard};
-        if (::setrlimit(static_cast<__rlimit_resource_t>(rule.resource), &value) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// 0 and 2: /dev/null. 1: the output. 3: the job. plan.result_fd: the result. Nothing else.
-bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) noexcept {
-    // First out of the way of the numbers that they are moved to.
-    int lowest = plan.result_fd + 1;
-    int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    int job = ::fcntl(given.job, F_DUPFD_CLOEXEC, lowest);
-    int output = ::fcntl(given.output, F_DUPFD_CLOEXEC, lowest);
-    int result = ::fcntl(given.result, F_DUPFD_CLOEXEC, lowest);
-    if (null < 0 || job < 0 || output < 0 || result < 0) {
-        return false;
-    }
-    // A cold guest still has to exec its interpreter, which closes it to programs of the script's.
-    int result_flags = plan.start == GuestStart::kWarm ? O_CLOEXEC : 0;
-    null = ::fcntl(null, F_DUPFD_CLOEXEC, lowest);
-    bool ok = null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
-              ::dup2(null, STDERR_FILENO) >= 0 && ::dup2(job, kJobFd) >= 0 &&
-              ::dup3(result, plan.result_fd, result_flags) >= 0;
-    return ok && ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
-           ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
-}
-
-constexpr SetupFailure failure(SetupStep step, int sys_errno) {
-    return {step, sys_errno};
-}
-
 SetupFailure verify_credentials(const JailPlan& plan) noexcept {
-    auto broken = failure(SetupStep::kVerify, EPERM);
+    auto broken = SetupFailure{SetupStep::kVerify, EPERM};
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
         ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) {
         return broken;
@@ -203,7 +96,7 @@ SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descrip
     SetupFailure failed;
     auto require = [&failed](SetupStep step, bool ok) {
         if (!ok && !failed.has_failed()) {
-            failed = failure(step, errno);
+            failed = {step, errno};
         }
         return ok;
     };
@@ -257,7 +150,7 @@ SetupFailure verify_guest(const JailPlan& plan) noexcept {
     }
     // Denied by the second filter; were it not loaded, an unprivileged process could do just this.
     if (::unshare(CLONE_NEWUSER) != -1 || errno != EPERM) {
-        return failure(SetupStep::kVerify, EPERM);
+        return {SetupStep::kVerify, EPERM};
     }
     return {};
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "jail/jail_plan.h"
-#include "jail/root_tree.h"
+#include "jail/root/root_tree.h"
 
 namespace snapjail::jail {
 

@@ -1,4 +1,4 @@
-#include "jail/root_tree.h"
+#include "jail/root/root_tree.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

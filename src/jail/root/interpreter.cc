@@ -1,4 +1,4 @@
-#include "jail/interpreter.h"
+#include "jail/root/interpreter.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
