@@ -29,11 +29,13 @@ struct SyscallEntry {
 // The table that guests live by. Names that this architecture lacks are left out of the filter.
 std::span<const SyscallEntry> guest_syscalls();
 
-Result<SeccompProgram> compile_zygote_filter();
+Result<SeccompProgram> compile_zygote_filter(Tier tier = Tier::kFull);
 
 // Beside what every guest is denied.
 struct GuestRules {
     bool keeps_affinity = false;  // The guest may not choose its processors.
+    // Tier `process`: there is no pid namespace between it and others.
+    bool shares_processes = false;
     // A whole program of the operator's, asked first: its refusals stand, and what it allows is
     // still ours to refuse. So the two together are never weaker than ours alone.
     std::span<const sock_filter> own_policy = {};
