@@ -10,6 +10,7 @@
 #include "app/front.h"
 #include "app/options.h"
 #include "app/run_command.h"
+#include "app/seccomp_table_command.h"
 #include "app/serve_command.h"
 #include "jail/nsjail/config_file.h"
 
@@ -42,6 +43,7 @@ struct CommandLine {
     CLI::App* run = nullptr;
     CLI::App* doctor = nullptr;
     CLI::App* check_config = nullptr;
+    CLI::App* seccomp_table = nullptr;
     std::string config_file;
 };
 
@@ -75,6 +77,12 @@ void declare(CommandLine& line) {
 
     line.check_config = line.app.add_subcommand("check-config", kCheckConfigHelp);
     line.check_config->add_option("FILE", line.config_file, "The file.")->required();
+
+    line.seccomp_table = line.app.add_subcommand(
+        "seccomp-table",
+        "Print the system calls that a script may make, and why or why not, as docs/seccomp.md\n"
+        "shows them.");
+    line.seccomp_table->add_flag("--json", line.wants_json, "Print one JSON object instead.");
 }
 
 int run_command(const CommandLine& line, Options& options, int (*command)(const CommandLine&)) {
@@ -124,6 +132,9 @@ int dispatch(CommandLine& line) {
     }
     if (line.check_config->parsed()) {
         return check_config(line.config_file);
+    }
+    if (line.seccomp_table->parsed()) {
+        return snapjail::app::print_seccomp_table(line.wants_json);
     }
     std::fputs(line.app.help().c_str(), stderr);
     return kExitUsage;
