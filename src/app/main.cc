@@ -10,9 +10,9 @@
 #include "app/front.h"
 #include "app/options.h"
 #include "app/run_command.h"
-#include "app/seccomp_table_command.h"
 #include "app/serve_command.h"
 #include "jail/nsjail/config_file.h"
+#include "jail/seccomp/table_document.h"
 
 namespace {
 
@@ -134,7 +134,10 @@ int dispatch(CommandLine& line) {
         return check_config(line.config_file);
     }
     if (line.seccomp_table->parsed()) {
-        return snapjail::app::print_seccomp_table(line.wants_json);
+        std::string table = line.wants_json ? snapjail::jail::syscall_table_json() + "\n"
+                                            : snapjail::jail::syscall_table_markdown();
+        std::fputs(table.c_str(), stdout);
+        return 0;
     }
     std::fputs(line.app.help().c_str(), stderr);
     return kExitUsage;

@@ -1,15 +1,20 @@
 #include "jail/seccomp/table_document.h"
 
+#include <seccomp.h>
 #include <string.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "jail/seccomp/syscall_table.h"
 
 namespace snapjail::jail {
 namespace {
+
+namespace json = boost::json;
 
 bool has_argument_rules(std::string_view call) {
     return std::ranges::any_of(argument_rules(),
@@ -70,6 +75,31 @@ bool belong_together(const SyscallEntry& one, const SyscallEntry& other) {
     return one.rule == other.rule && one.reason == other.reason;
 }
 
+json::object describe(const SyscallEntry& entry) {
+    int number = ::seccomp_syscall_resolve_name(std::string(entry.name).c_str());
+    bool is_allowed = entry.rule == SyscallRule::kAllow;
+    // Below zero: this architecture does not have it, or this libseccomp does not know it.
+    return {{"name", entry.name},
+            {"number", number < 0 ? json::value(nullptr) : json::value(number)},
+            {"errno", is_allowed ? json::value(nullptr) : json::value("EPERM")}};
+}
+
+std::string_view name_of(ArgumentMatch match) {
+    return match == ArgumentMatch::kOneOf    ? "one_of"
+           : match == ArgumentMatch::kNoneOf ? "none_of"
+                                             : "no_bit_of";
+}
+
+json::object describe(const ArgumentRule& rule) {
+    json::array values;
+    for (const ArgumentValue& one : rule.values) {
+        values.push_back(one.value);
+    }
+    return {{"call", rule.call},           {"argument", rule.argument},
+            {"mask", rule.mask},           {"match", name_of(rule.match)},
+            {"values", std::move(values)}, {"errno", ::strerrorname_np(rule.refusal_errno)}};
+}
+
 }  // namespace
 
 std::string syscall_table_markdown() {
@@ -99,6 +129,19 @@ std::string syscall_table_markdown() {
         append_row(document, call, describe_match(rule), rule.reason);
     }
     return document;
+}
+
+std::string syscall_table_json() {
+    json::array calls;
+    for (const SyscallEntry& entry : guest_syscalls()) {
+        calls.push_back(describe(entry));
+    }
+    json::array rules;
+    for (const ArgumentRule& rule : argument_rules()) {
+        rules.push_back(describe(rule));
+    }
+    return json::serialize(json::object{
+        {"calls", std::move(calls)}, {"arguments", std::move(rules)}, {"others_errno", "ENOSYS"}});
 }
 
 }  // namespace snapjail::jail
