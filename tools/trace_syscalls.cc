@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -50,6 +51,9 @@ struct CommandLine {
     bool refuses = false;
     char** program = nullptr;
 };
+
+// A run that takes too long is told, too: what was seen until then is worth its while.
+volatile std::sig_atomic_t is_told_to_end = 0;
 
 std::optional<CommandLine> parse(int argc, char** argv) {
     CommandLine line;
@@ -153,10 +157,10 @@ class Tracer {
     Tracer(jail::SeccompProgram zygote, jail::SeccompProgram guest, bool refuses)
         : zygote_(zygote), guest_(guest), refuses_(refuses) {}
 
-    // Until the last process under the filter has ended.
+    // Until the last process under the filter has ended, or we are told to end.
     void run(const UniqueFd& listener) {
         pollfd source{listener.get(), POLLIN, 0};
-        while (::poll(&source, 1, -1) >= 0 || errno == EINTR) {
+        while (is_told_to_end == 0 && (::poll(&source, 1, -1) >= 0 || errno == EINTR)) {
             if ((source.revents & POLLIN) != 0) {
                 answer_one(listener);
             } else if ((source.revents & POLLHUP) != 0) {
@@ -240,8 +244,16 @@ Result<int> trace(const CommandLine& line) {
     }
     // What a terminal sends is for the program; we report when it has ended.
     ::signal(SIGINT, SIG_IGN);
+    struct sigaction end {};
+    end.sa_handler = [](int) { is_told_to_end = 1; };
+    ::sigaction(SIGTERM, &end, nullptr);
     UniqueFd listener = TRY(take_listener(child));
     tracer.run(listener);
+    if (is_told_to_end != 0) {
+        ::kill(child, SIGKILL);
+    }
+    // Those that are left find that nobody listens: their calls fail.
+    listener.reset();
     int status = 0;
     TRY(retry_eintr("waitpid", [&] { return ::waitpid(child, &status, 0); }));
     if (!tracer.write(line.output)) {
