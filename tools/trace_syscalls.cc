@@ -112,7 +112,10 @@ struct Row {
     std::string call;
     std::string arguments;
     std::string answer;
-    auto operator<=>(const Row&) const = default;
+    bool operator<(const Row& other) const {
+        return std::tie(answer, call, arguments) <
+               std::tie(other.answer, other.call, other.arguments);
+    }
 };
 
 struct Tally {

@@ -49,7 +49,6 @@ constexpr auto kAllowed = std::to_array<SyscallGroup>({
     {kAllow, "the process's own memory, as much as RLIMIT_AS allows",
      "mmap mmap2 munmap mprotect mremap madvise msync brk membarrier mseal pkey_alloc pkey_free "
      "pkey_mprotect"},
-    {kAllow, "of files the kernel tells only what their owner may know", "mincore"},
     {kAllow, "locks as much as RLIMIT_MEMLOCK allows: next to nothing",
      "mlock mlock2 munlock mlockall munlockall"},
     {kAllow, "reads the process's own policy; libnuma asks", "get_mempolicy"},
@@ -58,10 +57,9 @@ constexpr auto kAllowed = std::to_array<SyscallGroup>({
      "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend "
      "sigaltstack sigreturn pause"},
     {kAllow, "reaches what the jail's pid namespace shows: the job's own processes",
-     "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal "
-     "process_mrelease"},
+     "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal"},
     {kAllow, "locks between threads; see SECURITY.md on those in shared files",
-     "futex futex_time64 futex_waitv"},
+     "futex futex_time64"},
     {kAllow, "what the C library sets up for each thread",
      "set_robust_list get_robust_list rseq set_tid_address set_thread_area arch_prctl"},
     {kAllow, "processes and threads, as many as RLIMIT_NPROC allows",
@@ -109,7 +107,8 @@ constexpr auto kRefused = std::to_array<SyscallGroup>({
      "fspick mount_setattr"},
     {kDeny, "opens by inode, past the jail's root", "open_by_handle_at name_to_handle_at"},
     {kDeny, "reads, writes or takes what is another process's",
-     "ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd"},
+     "ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd "
+     "process_mrelease"},
     {kDeny, "programs for the kernel: more of it to attack than all else here", "bpf"},
     {kDeny, "counters of the whole machine, and a long record of holes", "perf_event_open"},
     {kDeny, "runs other calls where no filter sees them",
@@ -130,8 +129,11 @@ constexpr auto kRefused = std::to_array<SyscallGroup>({
      "pages moved between pipes and files: where several escapes began; shutil and "
      "subprocess do without",
      "splice tee vmsplice"},
-    {kDeny, "tells what others do with the files that all jobs share",
-     "inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark lookup_dcookie"},
+    {kDeny,
+     "tells what others do with the files that all jobs share; mincore, which of them are in "
+     "memory",
+     "mincore inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark "
+     "lookup_dcookie"},
     {kDeny, "locks on the files that all jobs share are a way to talk; fcntl's, in /tmp, remain",
      "flock"},
     {kDeny, "places memory on nodes of the machine",
