@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -49,12 +51,29 @@ bool is_allowed(std::string_view allow, const std::string& method) {
     return (", " + std::string(allow) + ",").find(", " + method + ",") != std::string::npos;
 }
 
-void log_job(const std::string& id, const sched::Outcome& outcome, const ExecuteResponse& answer) {
+using std::chrono::microseconds;
+
+// "1.05": milliseconds, all their digits.
+std::string milliseconds_text(microseconds time) {
+    std::string thousandths = std::to_string(1000 + time.count() % 1000);
+    return std::to_string(time.count() / 1000) + "." + thousandths.substr(1);
+}
+
+// As browsers and proxies read it: https://www.w3.org/TR/server-timing/
+std::string server_timing(const sched::Outcome& outcome, microseconds total) {
+    return "queue;dur=" + milliseconds_text(outcome.queue_time) +
+           ", run;dur=" + milliseconds_text(outcome.run_time) +
+           ", total;dur=" + milliseconds_text(total);
+}
+
+void log_job(const std::string& id, const sched::Outcome& outcome, microseconds total,
+             const ExecuteResponse& answer) {
     log::info("job", {{"id", id},
                       {"outcome", answer.outcome},
                       {"status", std::int64_t{answer.response.status}},
                       {"queue_us", std::int64_t{outcome.queue_time.count()}},
                       {"run_us", std::int64_t{outcome.run_time.count()}},
+                      {"total_us", std::int64_t{total.count()}},
                       {"stdout_bytes", static_cast<std::int64_t>(outcome.stdout_bytes.size())}});
     if (const auto* failed = std::get_if<sched::Failed>(&outcome.ending)) {
         log::error("job_failed", {{"id", id}, {"error", failed->reason}});
@@ -63,6 +82,7 @@ void log_job(const std::string& id, const sched::Outcome& outcome, const Execute
 
 asio::awaitable<http::Response> execute(std::shared_ptr<const Routes> routes,
                                         http::Request request) {
+    auto began = routes->backend.now();
     if (request.has_content_type && !is_json_media_type(request.content_type)) {
         co_return refuse(
             {.status = 415, .message = "Content-Type must be application/json in UTF-8"});
@@ -78,7 +98,10 @@ asio::awaitable<http::Response> execute(std::shared_ptr<const Routes> routes,
     ResultLimits limits{.bytes_max = routes->limits.result_bytes_max,
                         .depth_max = static_cast<std::size_t>(routes->limits.result_depth_max)};
     ExecuteResponse answer = make_execute_response(outcome, limits, request.id);
-    log_job(request.id, outcome, answer);
+    // Once, so that the client and the log are told the same.
+    auto total = std::chrono::duration_cast<microseconds>(routes->backend.now() - began);
+    answer.response.headers.emplace_back("Server-Timing", server_timing(outcome, total));
+    log_job(request.id, outcome, total, answer);
     co_return std::move(answer.response);
 }
 

@@ -3,6 +3,7 @@
 // /readyz); the request's JSON is checked here, an Outcome becomes a status and a body here.
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -18,6 +19,7 @@ struct Backend {
     std::function<boost::asio::awaitable<sched::Outcome>(sched::Job)> run;
     std::function<bool()> is_ready;            // A warm guest waits, and we are not draining.
     std::function<std::string()> health_json;  // A JSON object: what /health answers.
+    std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
 
 struct ApiLimits {

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -28,14 +29,18 @@ struct FakeBackend {
     std::vector<sched::Job> jobs;
     sched::Outcome outcome{.ending = sched::Returned{"1"}, .stdout_bytes = ""};
     bool is_ready = true;
+    std::chrono::steady_clock::time_point now{};
+    std::chrono::microseconds job_takes{};
 
     Backend make() {
         return {.run = [this](sched::Job job) -> asio::awaitable<sched::Outcome> {
                     jobs.push_back(std::move(job));
+                    now += job_takes;
                     co_return outcome;
                 },
                 .is_ready = [this] { return is_ready; },
-                .health_json = [] { return std::string("{\"status\":\"ok\"}"); }};
+                .health_json = [] { return std::string("{\"status\":\"ok\"}"); },
+                .now = [this] { return now; }};
     }
 };
 
@@ -88,6 +93,25 @@ TEST_F(Routes, AScriptIsRunAndItsResultAnswered) {
     ASSERT_EQ(backend_.jobs.size(), 1U);
     EXPECT_EQ(backend_.jobs[0].script, "def main(): return 1");
     EXPECT_EQ(backend_.jobs[0].id, "the-id");
+}
+
+TEST_F(Routes, AnAnswerSaysWhereItsTimeWent) {
+    backend_.outcome.queue_time = std::chrono::microseconds(5);
+    backend_.outcome.run_time = std::chrono::microseconds(1'234);
+    backend_.job_takes = std::chrono::microseconds(20'050);
+
+    for (sched::Ending ending :
+         {sched::Ending(sched::Returned{"1"}), sched::Ending(sched::Failed{"why"}),
+          sched::Ending(sched::TimedOut{std::chrono::milliseconds(9)})}) {
+        backend_.outcome.ending = ending;
+        EXPECT_EQ(header(ask("POST", "/execute", R"({"script":""})"), "Server-Timing"),
+                  "queue;dur=0.005, run;dur=1.234, total;dur=20.050");
+    }
+}
+
+TEST_F(Routes, WhereNoJobWasThereIsNothingToTime) {
+    EXPECT_EQ(header(ask("POST", "/execute", "{}"), "Server-Timing"), "(absent)");
+    EXPECT_EQ(header(ask("GET", "/health"), "Server-Timing"), "(absent)");
 }
 
 TEST_F(Routes, AnEmptyScriptIsForTheGuestToJudge) {
@@ -225,11 +249,12 @@ TEST_F(Routes, AJobIsLoggedOnceWithoutItsContent) {
                         .stdout_bytes = "secret print",
                         .queue_time = std::chrono::microseconds(12),
                         .run_time = std::chrono::microseconds(34)};
+    backend_.job_takes = std::chrono::microseconds(56);
 
     ask("POST", "/execute", R"({"script":"secret script"})");
 
     EXPECT_EQ(log.text(), R"("event":"job","id":"the-id","outcome":"returned","status":200,)"
-                          R"("queue_us":12,"run_us":34,"stdout_bytes":12)"
+                          R"("queue_us":12,"run_us":34,"total_us":56,"stdout_bytes":12)"
                           "\n");
 }
 

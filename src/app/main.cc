@@ -13,6 +13,7 @@
 #include "app/front.h"
 #include "app/options.h"
 #include "jail/nsjail/config_file.h"
+#include "jail/seccomp/table_document.h"
 
 namespace {
 
@@ -45,6 +46,7 @@ struct CommandLine {
     CLI::App* doctor = nullptr;
     CLI::App* make_roots = nullptr;
     CLI::App* check_config = nullptr;
+    CLI::App* seccomp_table = nullptr;
     std::string config_file;
 };
 
@@ -84,6 +86,12 @@ void declare(CommandLine& line) {
 
     line.check_config = line.app.add_subcommand("check-config", kCheckConfigHelp);
     line.check_config->add_option("FILE", line.config_file, "The file.")->required();
+
+    line.seccomp_table = line.app.add_subcommand(
+        "seccomp-table",
+        "Print the system calls that a script may make, and why or why not, as docs/seccomp.md\n"
+        "shows them.");
+    line.seccomp_table->add_flag("--json", line.wants_json, "Print one JSON object instead.");
 }
 
 int run_command(const CommandLine& line, Options& options, int (*command)(const CommandLine&)) {
@@ -138,6 +146,12 @@ int dispatch(CommandLine& line) {
     }
     if (line.check_config->parsed()) {
         return check_config(line.config_file);
+    }
+    if (line.seccomp_table->parsed()) {
+        std::string table = line.wants_json ? snapjail::jail::syscall_table_json() + "\n"
+                                            : snapjail::jail::syscall_table_markdown();
+        std::fputs(table.c_str(), stdout);
+        return 0;
     }
     std::fputs(line.app.help().c_str(), stderr);
     return kExitUsage;

@@ -1,15 +1,8 @@
 #include "jail/seccomp_policy.h"
 
-#include <asm/termbits.h>
-#include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +14,7 @@
 #include <vector>
 
 #include "base/syscall.h"
+#include "jail/seccomp/syscall_table.h"
 
 namespace snapjail::jail {
 namespace {
@@ -87,12 +81,21 @@ class Assembler {
         load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + kLowWordOffset);
     }
     void answer(std::uint32_t action) { code_.push_back(BPF_STMT(BPF_RET | BPF_K, action)); }
+    void answer_unless_equal(std::uint32_t value, std::uint32_t action) {
+        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+        answer(action);
+    }
     void answer_if_equal(std::uint32_t value, std::uint32_t action) {
         code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
         answer(action);
     }
-    void answer_unless_equal(std::uint32_t value, std::uint32_t action) {
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+    // What is listed goes on behind the answer.
+    void answer_unless_one_of(std::span<const ArgumentValue> values, std::uint32_t action) {
+        CHECK(values.size() <= 255);  // A BPF jump has eight bits.
+        for (std::size_t left = values.size(); const ArgumentValue& one : values) {
+            auto past_the_answer = static_cast<unsigned char>(left--);
+            code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one.value, past_the_answer, 0));
+        }
         answer(action);
     }
     void keep_bits(std::uint32_t mask) {
@@ -140,68 +143,51 @@ class Assembler {
 constexpr std::uint32_t kAllowed = SECCOMP_RET_ALLOW;
 constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
 
-// CLONE_NEWTIME is 0x80 and lies among clone()'s signal bits: only unshare and clone3 take it.
-constexpr std::uint32_t kCloneForbidden = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
-                                          CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                                          CLONE_NEWNET | CLONE_UNTRACED;
+std::uint32_t all_bits(std::span<const ArgumentValue> values) {
+    std::uint32_t bits = 0;
+    for (const ArgumentValue& one : values) {
+        bits |= one.value;
+    }
+    return bits;
+}
 
-constexpr std::uint32_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of the kernel's linux/net.h.
-
-// What CPython, its standard library and the C library ask of a descriptor. TIOCSTI, TIOCLINUX,
-// FS_IOC_*, and all that drivers have, are not among them.
-constexpr auto kIoctlsAllowed = std::to_array<std::uint32_t>(
-    {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC});
-
-// The read-only files are shared by all jobs, and these tell one job what another does with them:
-// F_NOTIFY and leases what it opens, F_GETLK what it has locked. (A read-only file takes read locks
-// only, which never conflict, so setting one tells nothing; sqlite needs that in /tmp.) F_SETOWN
-// aims signals; inside the pid namespace only, and still nobody needs it.
-constexpr auto kFcntlsDenied = std::to_array<std::uint32_t>(
-    {F_SETLEASE, F_GETLEASE, F_NOTIFY, F_GETLK, F_OFD_GETLK, F_SETSIG, F_SETOWN, F_SETOWN_EX});
-
-constexpr auto kPrctlsAllowed = std::to_array<std::uint32_t>(
-    {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG,
-     PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_KEEPCAPS, PR_GET_SECUREBITS,
-     PR_GET_TIMERSLACK, PR_SET_TIMERSLACK, PR_GET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER,
-     PR_GET_THP_DISABLE, PR_GET_TID_ADDRESS, PR_SET_NO_NEW_PRIVS});
+// One call's rules, all of which must hold.
+void check_call(Assembler& code, std::span<const ArgumentRule> rules) {
+    code.when_call(std::string(rules.front().call).c_str(), [&] {
+        for (const ArgumentRule& rule : rules) {
+            std::uint32_t refused =
+                SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rule.refusal_errno);
+            code.load_argument(rule.argument);
+            if (rule.mask != ~0u) {
+                code.keep_bits(rule.mask);
+            }
+            switch (rule.match) {
+                case ArgumentMatch::kOneOf:
+                    code.answer_unless_one_of(rule.values, refused);
+                    break;
+                case ArgumentMatch::kNoneOf:
+                    for (const ArgumentValue& one : rule.values) {
+                        code.answer_if_equal(one.value, refused);
+                    }
+                    break;
+                case ArgumentMatch::kNoBitOf:
+                    code.answer_if_any_bit(all_bits(rule.values), refused);
+                    break;
+            }
+        }
+        code.answer(kAllowed);
+    });
+}
 
 void check_arguments(Assembler& code) {
-    code.when_call("ioctl", [&] {
-        code.load_argument(1);
-        for (std::uint32_t request : kIoctlsAllowed) {
-            code.answer_if_equal(request, kAllowed);
-        }
-        code.answer(SECCOMP_RET_ERRNO | ENOTTY);
-    });
-    code.when_call("fcntl", [&] {
-        code.load_argument(1);
-        for (std::uint32_t command : kFcntlsDenied) {
-            code.answer_if_equal(command, kEperm);
-        }
-        code.answer(kAllowed);
-    });
-    code.when_call("prctl", [&] {
-        code.load_argument(0);
-        for (std::uint32_t option : kPrctlsAllowed) {
-            code.answer_if_equal(option, kAllowed);
-        }
-        code.answer(kEperm);
-    });
-    code.when_call("clone", [&] {
-        code.load_argument(0);
-        code.answer_if_any_bit(kCloneForbidden, kEperm);
-        code.answer(kAllowed);
-    });
-    code.when_call("socketpair", [&] {
-        code.load_argument(0);
-        code.answer_unless_equal(AF_UNIX, kEperm);
-        // Not SOCK_DGRAM: sendto() from one end of such a pair reaches any abstract socket by name.
-        code.load_argument(1);
-        code.keep_bits(kSocketTypeMask);
-        code.answer_if_equal(SOCK_STREAM, kAllowed);
-        code.answer_if_equal(SOCK_SEQPACKET, kAllowed);
-        code.answer(kEperm);
-    });
+    auto rules = argument_rules();
+    while (!rules.empty()) {
+        auto end = std::ranges::find_if(
+            rules, [&](const ArgumentRule& rule) { return rule.call != rules.front().call; });
+        auto count = static_cast<std::size_t>(end - rules.begin());
+        check_call(code, rules.first(count));
+        rules = rules.subspan(count);
+    }
 }
 
 // Put a guest of tier `process` into its place, and look after it there. Denied to all others, and

@@ -1,33 +1,17 @@
 #pragma once
 // The seccomp filters, compiled once by the supervisor to plain BPF. Two for guests: the zygote's
 // says which system calls there are at all (an allowlist; by number only, which the kernel caches),
-// the guest's takes away what set-up needed and looks at arguments. One for the front.
+// the guest's takes away what set-up needed and looks at arguments. One for the front. The guests'
+// are made from the table in jail/seccomp/syscall_table.h.
 
 #include <linux/filter.h>
 
 #include <span>
-#include <string_view>
 
 #include "base/result.h"
 #include "jail/jail_plan.h"
 
 namespace snapjail::jail {
-
-// What a system call not on the list answers is ENOSYS, so that C libraries newer than this list
-// fall back; what is known and denied answers EPERM.
-enum class SyscallRule : unsigned char {
-    kAllow,
-    kSetupOnly,  // The zygote may, a guest may not: EPERM.
-    kDeny,       // EPERM.
-};
-
-struct SyscallEntry {
-    std::string_view name;  // As libseccomp spells it.
-    SyscallRule rule;
-};
-
-// The table that guests live by. Names that this architecture lacks are left out of the filter.
-std::span<const SyscallEntry> guest_syscalls();
 
 Result<SeccompProgram> compile_zygote_filter(Tier tier = Tier::kFull);
 

@@ -4,21 +4,14 @@ import os
 import random
 import sys
 import threading
-import time
-from dataclasses import dataclass, fields
 
 import processes
 import pytest
+from holdings import holdings_at_rest, leaked
 from service import Service
 
 JOBS = int(os.environ.get("SNAPJAIL_RESIDUE_JOBS", "10000"))
 THREADS = 4
-SETTLE_SECONDS = 10  # Until the pool is full again and what the last jobs left is reaped.
-
-# What may differ without being a leak. Guests come and go, so their number is taken when the pool
-# is full; memory moves with the allocator and with what the pool's guests happen to share.
-RSS_GROWTH_MAX = 0.15
-RSS_SLACK_KIB = 16 * 1024
 
 # (weight, script, outcomes that are right)
 MIX = [
@@ -67,68 +60,6 @@ MIX = [
     (2, "import time\ndef main(): time.sleep(60)", {"time_limit"}),
     (1, "def main():\n    while True: pass", {"cpu_limit", "time_limit"}),
 ]
-
-
-@dataclass
-class Holdings:
-    """What the service and this machine hold because of it, at rest."""
-
-    processes: int
-    descriptors: int  # Of the supervisor, the front and the zygotes: guests live for one job.
-    threads: int
-    mount_namespaces: int
-    mounts: int
-    network_namespaces: int
-    cgroups: int
-    zombies: int
-    temporary_files: int
-    rss_kib: int
-
-
-def holdings(service):
-    pids = [service.pid, *service.descendants()]
-    lasting = [service.pid, service.front(), *service.zygotes()]
-    spaces = {processes.namespace(pid, "mnt"): pid for pid in pids}
-    return Holdings(
-        processes=len(pids),
-        descriptors=sum(processes.descriptors(pid) for pid in lasting),
-        threads=sum(processes.status_kib(pid, "Threads") for pid in lasting),
-        mount_namespaces=len(spaces),
-        mounts=sum(processes.mounts(pid) for pid in spaces.values()),
-        network_namespaces=len({processes.namespace(pid, "net") for pid in pids}),
-        cgroups=processes.cgroup_count(),
-        zombies=sum(not processes.is_alive(pid) for pid in pids),
-        temporary_files=len(os.listdir("/tmp")) + len(os.listdir("/dev/shm")),
-        rss_kib=sum(processes.status_kib(pid, "VmRSS") for pid in lasting),
-    )
-
-
-def leaked(before, after):
-    """What grew, by name; nothing has to be equal that a smaller number would improve."""
-    grown = {}
-    for field in fields(Holdings):
-        then, now = getattr(before, field.name), getattr(after, field.name)
-        allowed = then
-        if field.name == "rss_kib":
-            allowed = then * (1 + RSS_GROWTH_MAX) + RSS_SLACK_KIB
-        if now > allowed:
-            grown[field.name] = f"{then} -> {now}"
-    return grown
-
-
-def holdings_at_rest(service, before=None):
-    """The holdings once they no longer shrink; with `before`, as soon as nothing has leaked."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    least, quiet_since = holdings(service), time.monotonic()
-    while time.monotonic() < deadline and time.monotonic() - quiet_since < 2:
-        if before is not None and not leaked(before, least):
-            return least
-        time.sleep(0.1)
-        now = holdings(service)
-        if now.processes < least.processes or now.descriptors < least.descriptors:
-            quiet_since = time.monotonic()
-        least = now
-    return least
 
 
 def run_jobs(service, count, seed):
@@ -181,10 +112,11 @@ def test_nothing_is_left_after_ten_thousand_jobs(own, mode):
 @pytest.mark.both_modes
 def test_nothing_is_left_after_the_end(own, mode):
     """Cgroups, mounts and files of the service go with it."""
-    before = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    before = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     service = Service(mode=mode).start()
     assert run_jobs(service, 50, seed=3) == []
     service.stop()
 
-    after = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    after = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     assert after <= before
+    assert processes.cgroups(service.pid) == []

@@ -1,0 +1,130 @@
+// The calls that are allowed with some arguments only: see syscall_table.h.
+#include <asm/termbits.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "jail/seccomp/syscall_table.h"
+
+namespace snapjail::jail {
+namespace {
+
+// CLONE_NEWTIME is 0x80 and lies among clone()'s signal bits: only unshare and clone3 take it.
+constexpr auto kCloneFlags = std::to_array<ArgumentValue>({{CLONE_NEWNS, "CLONE_NEWNS"},
+                                                           {CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+                                                           {CLONE_NEWUTS, "CLONE_NEWUTS"},
+                                                           {CLONE_NEWIPC, "CLONE_NEWIPC"},
+                                                           {CLONE_NEWUSER, "CLONE_NEWUSER"},
+                                                           {CLONE_NEWPID, "CLONE_NEWPID"},
+                                                           {CLONE_NEWNET, "CLONE_NEWNET"},
+                                                           {CLONE_UNTRACED, "CLONE_UNTRACED"}});
+
+constexpr std::uint32_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of the kernel's linux/net.h.
+constexpr auto kPairFamilies = std::to_array<ArgumentValue>({{AF_UNIX, "AF_UNIX"}});
+constexpr auto kPairTypes = std::to_array<ArgumentValue>(
+    {{SOCK_STREAM, "SOCK_STREAM"}, {SOCK_SEQPACKET, "SOCK_SEQPACKET"}});
+
+constexpr auto kSocketOptions =
+    std::to_array<ArgumentValue>({{SO_ATTACH_FILTER, "SO_ATTACH_FILTER"},
+                                  {SO_ATTACH_BPF, "SO_ATTACH_BPF"},
+                                  {SO_ATTACH_REUSEPORT_CBPF, "SO_ATTACH_REUSEPORT_CBPF"},
+                                  {SO_ATTACH_REUSEPORT_EBPF, "SO_ATTACH_REUSEPORT_EBPF"},
+                                  {SO_LOCK_FILTER, "SO_LOCK_FILTER"}});
+
+constexpr auto kIoctls = std::to_array<ArgumentValue>({{TCGETS, "TCGETS"},
+                                                       {TIOCGWINSZ, "TIOCGWINSZ"},
+                                                       {TIOCGPGRP, "TIOCGPGRP"},
+                                                       {FIONREAD, "FIONREAD"},
+                                                       {FIONBIO, "FIONBIO"},
+                                                       {FIOCLEX, "FIOCLEX"},
+                                                       {FIONCLEX, "FIONCLEX"},
+                                                       {FIOASYNC, "FIOASYNC"}});
+
+constexpr auto kFcntls = std::to_array<ArgumentValue>({{F_SETLEASE, "F_SETLEASE"},
+                                                       {F_GETLEASE, "F_GETLEASE"},
+                                                       {F_NOTIFY, "F_NOTIFY"},
+                                                       {F_GETLK, "F_GETLK"},
+                                                       {F_OFD_GETLK, "F_OFD_GETLK"},
+                                                       {F_SETSIG, "F_SETSIG"},
+                                                       {F_SETOWN, "F_SETOWN"},
+                                                       {F_SETOWN_EX, "F_SETOWN_EX"},
+                                                       {F_SETPIPE_SZ, "F_SETPIPE_SZ"}});
+
+constexpr auto kPrctls =
+    std::to_array<ArgumentValue>({{PR_SET_NAME, "PR_SET_NAME"},
+                                  {PR_GET_NAME, "PR_GET_NAME"},
+                                  {PR_GET_DUMPABLE, "PR_GET_DUMPABLE"},
+                                  {PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG"},
+                                  {PR_GET_PDEATHSIG, "PR_GET_PDEATHSIG"},
+                                  {PR_GET_NO_NEW_PRIVS, "PR_GET_NO_NEW_PRIVS"},
+                                  {PR_GET_SECCOMP, "PR_GET_SECCOMP"},
+                                  {PR_CAPBSET_READ, "PR_CAPBSET_READ"},
+                                  {PR_GET_KEEPCAPS, "PR_GET_KEEPCAPS"},
+                                  {PR_GET_SECUREBITS, "PR_GET_SECUREBITS"},
+                                  {PR_GET_TIMERSLACK, "PR_GET_TIMERSLACK"},
+                                  {PR_SET_TIMERSLACK, "PR_SET_TIMERSLACK"},
+                                  {PR_GET_CHILD_SUBREAPER, "PR_GET_CHILD_SUBREAPER"},
+                                  {PR_SET_CHILD_SUBREAPER, "PR_SET_CHILD_SUBREAPER"},
+                                  {PR_GET_THP_DISABLE, "PR_GET_THP_DISABLE"},
+                                  {PR_GET_TID_ADDRESS, "PR_GET_TID_ADDRESS"},
+                                  {PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"}});
+
+constexpr auto kRules = std::to_array<ArgumentRule>({
+    {.call = "ioctl",
+     .argument = 1,
+     .match = ArgumentMatch::kOneOf,
+     .values = kIoctls,
+     .refusal_errno = ENOTTY,
+     .reason = "what CPython, its library and the C library ask of a descriptor; none of what "
+               "drivers, terminals (TIOCSTI) and file systems (FS_IOC_*) have. ENOTTY is what a "
+               "file without such a request says"},
+    {.call = "fcntl",
+     .argument = 1,
+     .match = ArgumentMatch::kNoneOf,
+     .values = kFcntls,
+     // A read-only file takes read locks only, which never conflict, so setting one tells nothing;
+     // sqlite needs that in /tmp.
+     .reason = "leases, F_NOTIFY and F_GETLK tell one job what another does with the files that "
+               "all share; F_SETOWN aims signals; F_SETPIPE_SZ takes from pages that are counted "
+               "for all jobs together"},
+    {.call = "prctl",
+     .argument = 0,
+     .match = ArgumentMatch::kOneOf,
+     .values = kPrctls,
+     .reason = "reads much and sets little: nothing that makes the process traceable, moves its "
+               "memory map or changes its rights"},
+    {.call = "clone",
+     .argument = 0,
+     .match = ArgumentMatch::kNoBitOf,
+     .values = kCloneFlags,
+     .reason = "processes and threads, and no namespace: in one of its own a job would be root"},
+    {.call = "socketpair",
+     .argument = 0,
+     .match = ArgumentMatch::kOneOf,
+     .values = kPairFamilies,
+     .reason = "the only family that needs no network"},
+    {.call = "socketpair",
+     .argument = 1,
+     .mask = kSocketTypeMask,
+     .match = ArgumentMatch::kOneOf,
+     .values = kPairTypes,
+     .reason = "not SOCK_DGRAM: sendto() from one end of such a pair reaches any abstract socket "
+               "by name"},
+    {.call = "setsockopt",
+     .argument = 2,
+     .match = ArgumentMatch::kNoneOf,
+     .values = kSocketOptions,
+     .reason = "programs for the kernel, by way of a socket pair"},
+});
+
+}  // namespace
+
+std::span<const ArgumentRule> argument_rules() {
+    return kRules;
+}
+
+}  // namespace snapjail::jail
