@@ -42,6 +42,20 @@ def service(mode):
 
 
 @pytest.fixture(scope="session")
+def tier(service):
+    """`full` or `process`, as the service itself says it."""
+    return service.ask("GET", "/health").json["tier"]
+
+
+@pytest.fixture(autouse=True)
+def skip_without_namespaces(request):
+    """A few promises are namespaces' own: tier `process` does not make them, and says so."""
+    marker = request.node.get_closest_marker("full_tier")
+    if marker and request.getfixturevalue("tier") != "full":
+        pytest.skip(f"tier process: {marker.args[0]}")
+
+
+@pytest.fixture(scope="session")
 def execute(service):
     return service.execute
 

@@ -31,7 +31,7 @@ DEEDS = {
         "bool(signal.pthread_sigmask(signal.SIG_BLOCK, []))",
     ),
     "timer": (
-        "signal.setitimer(signal.ITIMER_REAL, 0.05)",
+        "signal.setitimer(signal.ITIMER_REAL, 20)",
         "signal.getitimer(signal.ITIMER_REAL)[0] > 0",
     ),
     "limit": (
