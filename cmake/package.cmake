@@ -1,5 +1,5 @@
-# What an installation consists of, and the Debian package that holds it (cpack -G DEB, or the target
-# `package`). The program finds lib/snapjail beside its own folder, so the prefix does not matter.
+# What an installation consists of, and the Debian package that holds it (the target `package`). The
+# program finds lib/snapjail beside its own folder, so the prefix does not matter.
 include(GNUInstallDirs)
 
 install(TARGETS snapjail RUNTIME DESTINATION bin)

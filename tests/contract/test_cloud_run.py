@@ -1,4 +1,4 @@
-"""What Cloud Run does to a container, done here: its variables, its end, its CPU between requests."""
+"""What Cloud Run does to a container, done here: variables, end, CPU between requests."""
 
 import contextlib
 import http.client

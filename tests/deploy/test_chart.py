@@ -1,4 +1,4 @@
-"""The Helm chart: what it renders is valid, each posture is what it promises, mistakes are named."""
+"""The Helm chart: all of it is valid, each posture is what it promises, mistakes are named."""
 
 import os
 import sys
