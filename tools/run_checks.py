@@ -104,6 +104,7 @@ def steps(is_quick):
         pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
         pytest("load", "tests/load"),
+        pytest("deploy", "tests/deploy"),
     ]
     for preset in ("asan", "tsan"):
         rows += [build(preset), unit(preset),

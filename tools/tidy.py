@@ -35,7 +35,7 @@ FILES_PER_FOLDER = ("src/", 25)  # Tests, which stand beside the code, are not c
 
 # What runs between fork and exec, or in the guest's process, owns descriptors as plain numbers.
 RAW_DESCRIPTORS = (r"^src/base/(unique_fd|syscall)\.cc|^src/zygote/(launcher\.cc|extension/)"
-                   r"|^src/jail/(root/build_root|guest/\w+|landlock)\.cc")
+                   r"|^src/jail/(root/(build_root|bind_source)|guest/\w+|landlock)\.cc")
 CXX = r"^src/.*\.(cc|h)$"
 CXX_TEST = r"_test\.cc$"
 EVERYTHING = r""

@@ -69,11 +69,24 @@ int try_proc() noexcept {
                    ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0);
 }
 
+// unshare, not clone: gVisor takes the flag only here.
+int try_cgroup_namespace() noexcept {
+    return outcome(::unshare(CLONE_NEWCGROUP) == 0);
+}
+
+// As bind_source.cc does it where the kernel has no open_tree.
+int try_read_only_bind() noexcept {
+    constexpr unsigned long kReadOnly = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+    return outcome(mount_private_tmpfs() && ::mkdir("/tmp/usr", 0755) == 0 &&
+                   ::mount("/usr", "/tmp/usr", nullptr, MS_BIND, nullptr) == 0 &&
+                   ::mount(nullptr, "/tmp/usr", nullptr, kReadOnly, nullptr) == 0);
+}
+
 int try_read_only_tree() noexcept {
     // open_tree, OPEN_TREE_CLONE | AT_RECURSIVE of /usr: as build_root.cc does with what it binds.
     long tree = ::syscall(SYS_open_tree, AT_FDCWD, "/usr", 1 | AT_RECURSIVE);
     if (tree < 0) {
-        return errno;
+        return errno == ENOSYS ? try_read_only_bind() : errno;
     }
     struct {
         std::uint64_t set = 1;  // MOUNT_ATTR_RDONLY
@@ -125,7 +138,8 @@ struct MappedIds {
 // Inside root, outside whoever asks; by the parent, as the launcher does it.
 int map_ids(pid_t child) {
     std::string folder = "/proc/" + std::to_string(child);
-    if (::geteuid() != 0) {
+    // gVisor has no such file.
+    if (::geteuid() != 0 && ::access((folder + "/setgroups").c_str(), F_OK) == 0) {
         auto denied = write_file(folder + "/setgroups", "deny");
         if (!denied) {
             return denied.error().sys_errno;
@@ -195,7 +209,7 @@ constexpr ProbeRow kRows[] = {
     {"network namespace", kUser | CLONE_NEWNET, try_nothing, kAllowNamespaces},
     {"ipc namespace", kUser | CLONE_NEWIPC, try_nothing, kAllowNamespaces},
     {"uts namespace", kUser | CLONE_NEWUTS, try_nothing, kAllowNamespaces},
-    {"cgroup namespace", kUser | CLONE_NEWCGROUP, try_nothing, kAllowNamespaces},
+    {"cgroup namespace", kUser, try_cgroup_namespace, kAllowNamespaces},
     {"private tmpfs", kMounts, try_tmpfs,
      "docker run --security-opt apparmor=unconfined; Ubuntu 23.10 and later: sysctl -w "
      "kernel.apparmor_restrict_unprivileged_userns=0"},

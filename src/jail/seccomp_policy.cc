@@ -24,7 +24,15 @@ struct ContextRelease {
 };
 using Context = std::unique_ptr<void, ContextRelease>;
 
+// libseccomp's level for kernels from 4.14 on: all that the policies use.
+constexpr unsigned kLibraryLevel = 3;
+
 Result<Context> make_context(std::uint32_t default_action) {
+    // Otherwise the library asks the kernel which actions it has, and gVisor's answers EINVAL
+    // although it has them. Where one were missing, loading the filter would fail.
+    if (int rc = ::seccomp_api_set(kLibraryLevel); rc != 0) {
+        return Error::from_errno("seccomp_api_set", -rc);
+    }
     Context context(::seccomp_init(default_action));
     if (!context) {
         return Error::from_errno("seccomp_init", ENOMEM);

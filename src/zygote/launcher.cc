@@ -185,7 +185,8 @@ Result<void> write_id_maps(pid_t child, const ZygoteSpec& spec) {
     std::string folder = "/proc/" + std::to_string(child);
     uid_t uid = spec.outside_id.value_or(::geteuid());
     gid_t gid = spec.outside_id.value_or(::getegid());
-    if (!spec.outside_id) {
+    // gVisor has no such file.
+    if (!spec.outside_id && ::access((folder + "/setgroups").c_str(), F_OK) == 0) {
         TRY(write_file(folder + "/setgroups", "deny"));
     }
     TRY(write_file(folder + "/uid_map", "0 " + std::to_string(uid) + " 1"));
@@ -215,6 +216,16 @@ void add_rlimit(jail::JailPlan& plan, int resource, std::uint64_t value) {
     // A hard limit can only go down, unless one is root; ours is then the stricter one.
     std::uint64_t bounded = std::min<std::uint64_t>(value, current.rlim_max);
     plan.rlimits[plan.rlimit_count++] = {resource, bounded, bounded};
+}
+
+// For what the seccomp filter forbids as well. gVisor has no such limits, and answers EPERM to
+// whoever sets one, to what it is too; on Linux that always succeeds.
+void add_rlimit_where_known(jail::JailPlan& plan, int resource, std::uint64_t value) {
+    rlimit current{};
+    if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &current) == 0 &&
+        ::setrlimit(static_cast<__rlimit_resource_t>(resource), &current) == 0) {
+        add_rlimit(plan, resource, value);
+    }
 }
 
 template <std::size_t kSize>
@@ -296,11 +307,11 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
                             : limits.processes_max);
     add_rlimit(plan, RLIMIT_NOFILE, limits.open_files_max);
     add_rlimit(plan, RLIMIT_STACK, limits.stack_bytes_max);
-    add_rlimit(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
+    add_rlimit_where_known(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
     add_rlimit(plan, RLIMIT_MEMLOCK, limits.locked_bytes_max);
-    add_rlimit(plan, RLIMIT_MSGQUEUE, limits.message_queue_bytes_max);
+    add_rlimit_where_known(plan, RLIMIT_MSGQUEUE, limits.message_queue_bytes_max);
     for (int resource : {RLIMIT_CORE, RLIMIT_NICE, RLIMIT_RTPRIO}) {
-        add_rlimit(plan, resource, 0);
+        add_rlimit_where_known(plan, resource, 0);
     }
     return plan;
 }
@@ -444,6 +455,11 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     bool is_full = spec.plan.tier == jail::Tier::kFull;
     unsigned long flags = SIGCHLD | (is_full ? kNamespaces : 0);
     pid_t child = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));
+    if (child < 0 && errno == EINVAL) {
+        // gVisor has no cgroups of its own to hide, and does not know the flag.
+        flags &= ~std::uint64_t{CLONE_NEWCGROUP};
+        child = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));
+    }
     if (child < 0) {
         return Error::from_errno("make namespaces for a zygote", errno);
     }

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "jail/root/bind_source.h"
+
 // After linux/mount.h both would define MS_*: glibc's prototypes are repeated here instead.
 extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
 extern "C" int umount2(const char*, int) noexcept;
@@ -25,19 +27,11 @@ SetupFailure failure(SetupStep step) {
     return {step, errno};
 }
 
-long open_tree_clone(const char* path) noexcept {
-    return ::syscall(SYS_open_tree, AT_FDCWD, path,
-                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE));
-}
-
-// Recursive: a plain MS_REMOUNT leaves what is mounted below (a kubelet's /etc/hosts, say)
-// writable.
-bool restrict_mount(int mount_fd, std::uint64_t attributes) noexcept {
-    mount_attr attr{};
-    attr.attr_set = attributes;
-    attr.propagation = MS_PRIVATE;
-    return ::syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-                     sizeof(attr)) == 0;
+std::uint64_t attributes_of(const Entry& entry) noexcept {
+    // Writing to a device's node is not writing to its file system: read-only does not hinder it.
+    std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
+    attributes |= entry.kind == EntryKind::kBind ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC;
+    return attributes | (entry.is_noexec ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 bool write_all(int fd, const std::string& bytes) noexcept {
@@ -78,8 +72,7 @@ bool place_mount(const Entry& entry) noexcept {
         }
         ::close(fd);
     }
-    return ::syscall(SYS_move_mount, entry.source_fd, "", AT_FDCWD, entry.path.c_str(),
-                     MOVE_MOUNT_F_EMPTY_PATH) == 0;
+    return place_bind_source(entry.source_fd, entry.path.c_str(), attributes_of(entry));
 }
 
 bool place(const Entry& entry) noexcept {
@@ -120,18 +113,9 @@ SetupFailure open_sources(RootTree& tree) noexcept {
         if (entry.kind != EntryKind::kBind && entry.kind != EntryKind::kDevice) {
             continue;
         }
-        long fd = open_tree_clone(entry.content.c_str());
-        if (fd < 0) {
+        entry.source_fd = open_bind_source(entry.content.c_str(), attributes_of(entry));
+        if (entry.source_fd < 0) {
             return failure(SetupStep::kOpenTree);
-        }
-        entry.source_fd = static_cast<int>(fd);
-        // Writing to a device's node is not writing to its file system: read-only does not hinder
-        // it.
-        std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
-        attributes |= entry.kind == EntryKind::kBind ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC;
-        attributes |= entry.is_noexec ? MOUNT_ATTR_NOEXEC : 0;
-        if (!restrict_mount(entry.source_fd, attributes)) {
-            return failure(SetupStep::kReadOnly);
         }
     }
     return {};
@@ -155,9 +139,7 @@ SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
         ::chdir("/") != 0) {
         return failure(SetupStep::kPivot);
     }
-    mount_attr read_only{};
-    read_only.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    if (::syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &read_only, sizeof(read_only)) != 0) {
+    if (!restrict_mount_point("/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)) {
         return failure(SetupStep::kReadOnly);
     }
     return {};

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string_view>
@@ -177,6 +178,23 @@ void add_tools(Planner& planner) {
     }
 }
 
+// Debian chooses between packages by links in here. Those that lead to a library: without them its
+// own NumPy has no libblas.so.3. The rest would tell what is installed, and lead nowhere.
+void add_chosen_libraries(Planner& planner) {
+    namespace fs = std::filesystem;
+    std::error_code none;  // Other distributions have no such folder; a broken link is no link.
+    for (auto at = fs::directory_iterator("/etc/alternatives", none);
+         !none && at != fs::directory_iterator(); at.increment(none)) {
+        std::error_code unread;
+        std::string target = fs::read_symlink(at->path(), unread).string();
+        if (!unread && target.find(".so") != std::string::npos) {
+            planner.add({.kind = EntryKind::kSymlink,
+                         .path = at->path().string().substr(1),
+                         .content = target});
+        }
+    }
+}
+
 void add_etc(Planner& planner) {
     auto add_file = [&](const char* path, std::string_view content) {
         planner.add({.kind = EntryKind::kFile, .path = path, .content = std::string(content)});
@@ -190,6 +208,7 @@ void add_etc(Planner& planner) {
     if (cache) {
         add_file("etc/ld.so.cache", *cache);
     }
+    add_chosen_libraries(planner);
 }
 
 void add_devices(Planner& planner) {

@@ -291,6 +291,26 @@ TEST_F(RootTreeTest, NothingOfTheHostsOwnSecretsIsInIt) {
     EXPECT_EQ(std::count(passwd->content.begin(), passwd->content.end(), '\n'), 3);
 }
 
+TEST_F(RootTreeTest, OfTheChoicesBetweenPackagesItHasThoseOfLibrariesOnly) {
+    namespace fs = std::filesystem;
+    std::error_code none;
+    fs::directory_iterator folder("/etc/alternatives", none);
+    if (none) {
+        GTEST_SKIP() << "this distribution has no /etc/alternatives";
+    }
+    ASSERT_TRUE(plan({}));
+
+    for (const auto& one : folder) {
+        if (!one.is_symlink()) {
+            continue;
+        }
+        std::string target = fs::read_symlink(one.path()).string();
+        bool is_library = target.find(".so") != std::string::npos;
+        EXPECT_EQ(kind_at(one.path().string()), is_library ? "link to " + target : "")
+            << one.path();
+    }
+}
+
 // A distribution may keep shared libraries right in /usr/lib, which is then bound as a whole.
 TEST_F(RootTreeTest, OurOwnFilesStandWhereNoHostsFolderIsBoundOverThem) {
     std::string own = std::string(kLibraryFolder) + "/runner.py";
