@@ -14,7 +14,7 @@ def summary(samples):
     """Of latencies in microseconds: milliseconds at the usual percentiles."""
     ordered = sorted(samples)
     row = {"n": len(ordered)}
-    for percent in (50, 95, 99):
+    for percent in (10, 50, 95, 99):
         value = percentile(ordered, percent)
         row[f"p{percent}_ms"] = None if value is None else value / 1000
     row["max_ms"] = ordered[-1] / 1000 if ordered else None

@@ -27,6 +27,7 @@ def test_of_nothing_there_is_no_percentile():
     assert figures.percentile([], 50) is None
     assert figures.summary([]) == {
         "n": 0,
+        "p10_ms": None,
         "p50_ms": None,
         "p95_ms": None,
         "p99_ms": None,
@@ -37,6 +38,7 @@ def test_of_nothing_there_is_no_percentile():
 def test_a_summary_sorts_and_is_in_milliseconds():
     assert figures.summary([3000, 1000, 2000]) == {
         "n": 3,
+        "p10_ms": 1.0,
         "p50_ms": 2.0,
         "p95_ms": 3.0,
         "p99_ms": 3.0,
