@@ -18,7 +18,9 @@
 
 #include "base/syscall.h"
 #include "jail/guest/confine_guest.h"
+#include "zygote/extension/arena_region.h"
 #include "zygote/extension/fork_loop.h"
+#include "zygote/extension/frozen_heap.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"
 
@@ -107,6 +109,22 @@ PyObject* py_run_fork_loop(PyObject*, PyObject* on_guest) {
     return nullptr;
 }
 
+// gather_arenas(): see zygote/extension/arena_region.h. For the zygote, before its imports.
+PyObject* py_gather_arenas(PyObject*, PyObject*) {
+    open_arena_region();
+    Py_RETURN_NONE;
+}
+
+// freeze_heap(): see zygote/extension/frozen_heap.h. For the zygote, after its last import.
+PyObject* py_freeze_heap(PyObject*, PyObject*) {
+    auto frozen = freeze_heap(kProcSelfFd, close_arena_region());
+    if (!frozen) {
+        PyErr_SetString(PyExc_OSError, frozen.error().to_string().c_str());
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
 // load_plan() -> bool: reads the jail plan; true if guests start warm.
 PyObject* py_load_plan(PyObject*, PyObject*) {
     ssize_t size = ::pread(kPlanFd, &g_plan, sizeof(g_plan), 0);
@@ -193,6 +211,8 @@ PyObject* py_finish_fault(PyObject*, PyObject* args) {
 PyMethodDef g_methods[] = {
     {"run_fork_loop", py_run_fork_loop, METH_O, nullptr},
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
+    {"gather_arenas", py_gather_arenas, METH_NOARGS, nullptr},
+    {"freeze_heap", py_freeze_heap, METH_NOARGS, nullptr},
     {"adopt", py_adopt, METH_O, nullptr},
     {"send_ready", py_send_ready, METH_NOARGS, nullptr},
     {"receive_job", py_receive_job, METH_NOARGS, nullptr},
