@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +33,9 @@ jail::JailPlan g_plan;
 
 // What this guest's job allows, from its header.
 std::uint32_t g_result_bytes_max = 0;
+
+// A frame's payload is in as many pieces at most: a fault's header, message and traceback.
+constexpr std::size_t kFramePartsMax = 3;
 
 // The process that may send frames: a script's own fork()s return through the runner too.
 pid_t g_guest_pid = -1;
@@ -70,6 +74,29 @@ bool write_exactly(int fd, std::string_view bytes) {
     return true;
 }
 
+// Changes `pieces`.
+bool write_all(int fd, std::span<iovec> pieces) {
+    while (!pieces.empty()) {
+        ssize_t count = ::writev(fd, pieces.data(), static_cast<int>(pieces.size()));
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return false;
+        }
+        auto left = static_cast<std::size_t>(count);
+        while (!pieces.empty() && left >= pieces.front().iov_len) {
+            left -= pieces.front().iov_len;
+            pieces = pieces.subspan(1);
+        }
+        if (!pieces.empty()) {
+            pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + left;
+            pieces.front().iov_len -= left;
+        }
+    }
+    return true;
+}
+
 std::string_view view_of(PyObject* bytes) {
     char* data = nullptr;
     Py_ssize_t size = 0;
@@ -96,11 +123,18 @@ std::string_view bytes_of(const T& value) {
     for (std::string_view part : parts) {
         header.payload_bytes += static_cast<std::uint32_t>(part.size());
     }
-    bool ok = write_exactly(g_plan.result_fd, bytes_of(header));
+    // In one piece as far as the pipe takes it: the front is woken once for a small answer.
+    std::array<iovec, 1 + kFramePartsMax> pieces{};
+    std::size_t count = 0;
+    auto add = [&](std::string_view bytes) {
+        // writev() does not write to what it sends; the type lacks the const.
+        pieces[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
+    };
+    add(bytes_of(header));
     for (std::string_view part : parts) {
-        ok = ok && write_exactly(g_plan.result_fd, part);
+        add(part);
     }
-    ::_exit(ok ? 0 : 1);
+    ::_exit(write_all(g_plan.result_fd, std::span(pieces).first(count)) ? 0 : 1);
 }
 
 // run_fork_loop(on_guest): see zygote/extension/fork_loop.h.
