@@ -59,6 +59,8 @@ def execute():
             return flask.jsonify(error=done.stderr, stdout=done.stdout), 400
         result = json.loads(Path(folder, "result.json").read_text())
         return flask.jsonify(result=result, stdout=done.stdout)
+    except subprocess.TimeoutExpired:
+        return flask.jsonify(error="time limit"), 400
     finally:
         shutil.rmtree(folder)
 
