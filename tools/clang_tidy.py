@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy 14 on every source of src/, skipping what has not changed since it was clean.
+"""Runs clang-tidy 14 on every source of src/ and bench/ that has changed since it was clean.
 
 clang_tidy.py BUILD_FOLDER: reads compile_commands.json there (preset clang: its flags are clang's).
 Beast's headers make a file take up to a minute, so a clean result is remembered in
@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
+BENCH = ROOT / "bench"
 CLANG_TIDY = "clang-tidy-14"
 
 
@@ -27,7 +28,7 @@ def own_includes(path, seen):
         return seen
     seen.add(path)
     for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', path.read_text(), flags=re.M):
-        for folder in (SRC, path.parent):
+        for folder in (SRC, BENCH, path.parent):
             own_includes((folder / name).resolve(), seen)
     return seen
 
@@ -57,7 +58,8 @@ def main():
         commands = json.loads((build / "compile_commands.json").read_text())
     except OSError as error:
         sys.exit(f"clang_tidy.py: {error}: run tools/build-preset {build.name} first")
-    entries = {e["file"]: e for e in commands if Path(e["file"]).is_relative_to(SRC)}
+    entries = {e["file"]: e for e in commands
+               if any(Path(e["file"]).is_relative_to(folder) for folder in (SRC, BENCH))}
     keys = {name: key_of(entry, settings) for name, entry in entries.items()}
     stale = [name for name in sorted(entries) if not (cache / keys[name]).exists()]
     jobs = int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or len(os.sched_getaffinity(0)))

@@ -35,7 +35,8 @@ class Step:
 
 
 def sources(*suffixes):
-    return sorted(str(p.relative_to(ROOT)) for s in suffixes for p in (ROOT / "src").rglob("*" + s))
+    return sorted(str(p.relative_to(ROOT)) for folder in ("src", "bench") for s in suffixes
+                  for p in (ROOT / folder).rglob("*" + s))
 
 
 def shell_scripts():
@@ -105,6 +106,7 @@ def steps(is_quick):
         pytest("escape", "tests/escape", *speed, is_quick=True),
         pytest("load", "tests/load"),
         pytest("deploy", "tests/deploy"),
+        pytest("bench", "tests/bench"),
     ]
     for preset in ("asan", "tsan"):
         rows += [build(preset), unit(preset),

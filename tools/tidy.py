@@ -30,7 +30,8 @@ SIZES = [
     (r"\.(cc|py)$", 600),
     (r"^(serve|check|tools/[^.]+|\.ci/.*|.*\.sh)$", 200),
 ]
-COLUMNS = (r"(\.(cc|h|py|sh|cmake)|CMakeLists\.txt)$|^(serve|check|tools/[^.]+|\.ci/.*)$", 100)
+COLUMNS = (r"(\.(cc|h|py|sh|cmake)|CMakeLists\.txt)$"
+           r"|^(serve|check|bench/run|tools/[^.]+|\.ci/.*)$", 100)
 FILES_PER_FOLDER = ("src/", 25)  # Tests, which stand beside the code, are not counted.
 
 # What runs between fork and exec, or in the guest's process, owns descriptors as plain numbers.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +19,9 @@
 
 #include "base/syscall.h"
 #include "jail/guest/confine_guest.h"
+#include "zygote/extension/arena_region.h"
 #include "zygote/extension/fork_loop.h"
+#include "zygote/extension/frozen_heap.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"
 
@@ -30,6 +33,9 @@ jail::JailPlan g_plan;
 
 // What this guest's job allows, from its header.
 std::uint32_t g_result_bytes_max = 0;
+
+// A frame's payload is in as many pieces at most: a fault's header, message and traceback.
+constexpr std::size_t kFramePartsMax = 3;
 
 // The process that may send frames: a script's own fork()s return through the runner too.
 pid_t g_guest_pid = -1;
@@ -68,6 +74,29 @@ bool write_exactly(int fd, std::string_view bytes) {
     return true;
 }
 
+// Changes `pieces`.
+bool write_all(int fd, std::span<iovec> pieces) {
+    while (!pieces.empty()) {
+        ssize_t count = ::writev(fd, pieces.data(), static_cast<int>(pieces.size()));
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return false;
+        }
+        auto left = static_cast<std::size_t>(count);
+        while (!pieces.empty() && left >= pieces.front().iov_len) {
+            left -= pieces.front().iov_len;
+            pieces = pieces.subspan(1);
+        }
+        if (!pieces.empty()) {
+            pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + left;
+            pieces.front().iov_len -= left;
+        }
+    }
+    return true;
+}
+
 std::string_view view_of(PyObject* bytes) {
     char* data = nullptr;
     Py_ssize_t size = 0;
@@ -94,17 +123,40 @@ std::string_view bytes_of(const T& value) {
     for (std::string_view part : parts) {
         header.payload_bytes += static_cast<std::uint32_t>(part.size());
     }
-    bool ok = write_exactly(g_plan.result_fd, bytes_of(header));
+    // In one piece as far as the pipe takes it: the front is woken once for a small answer.
+    std::array<iovec, 1 + kFramePartsMax> pieces{};
+    std::size_t count = 0;
+    auto add = [&](std::string_view bytes) {
+        // writev() does not write to what it sends; the type lacks the const.
+        pieces[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
+    };
+    add(bytes_of(header));
     for (std::string_view part : parts) {
-        ok = ok && write_exactly(g_plan.result_fd, part);
+        add(part);
     }
-    ::_exit(ok ? 0 : 1);
+    ::_exit(write_all(g_plan.result_fd, std::span(pieces).first(count)) ? 0 : 1);
 }
 
 // run_fork_loop(on_guest): see zygote/extension/fork_loop.h.
 PyObject* py_run_fork_loop(PyObject*, PyObject* on_guest) {
     run_fork_loop(g_plan, on_guest);
     return nullptr;
+}
+
+// gather_arenas(): see zygote/extension/arena_region.h. For the zygote, before its imports.
+PyObject* py_gather_arenas(PyObject*, PyObject*) {
+    open_arena_region();
+    Py_RETURN_NONE;
+}
+
+// freeze_heap(): see zygote/extension/frozen_heap.h. For the zygote, after its last import.
+PyObject* py_freeze_heap(PyObject*, PyObject*) {
+    auto frozen = freeze_heap(kProcSelfFd, close_arena_region());
+    if (!frozen) {
+        PyErr_SetString(PyExc_OSError, frozen.error().to_string().c_str());
+        return nullptr;
+    }
+    Py_RETURN_NONE;
 }
 
 // load_plan() -> bool: reads the jail plan; true if guests start warm.
@@ -193,6 +245,8 @@ PyObject* py_finish_fault(PyObject*, PyObject* args) {
 PyMethodDef g_methods[] = {
     {"run_fork_loop", py_run_fork_loop, METH_O, nullptr},
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
+    {"gather_arenas", py_gather_arenas, METH_NOARGS, nullptr},
+    {"freeze_heap", py_freeze_heap, METH_NOARGS, nullptr},
     {"adopt", py_adopt, METH_O, nullptr},
     {"send_ready", py_send_ready, METH_NOARGS, nullptr},
     {"receive_job", py_receive_job, METH_NOARGS, nullptr},

@@ -142,10 +142,15 @@ def send_fault(fault, stdout):
     )
 
 
+def write_script(fd, source):
+    written = 0
+    while written < len(source):
+        written += os.write(fd, source[written:] if written else source)
+    os.close(fd)
+
+
 def run_job(source):
     stdout = sys.stdout
-    with open(Place.script(), "wb") as file:
-        file.write(source)
     value, fault = wrapper.run(wrapper.decode(source), Place.script())
     if fault is not None:
         send_fault(fault, stdout)
@@ -175,10 +180,8 @@ def read_result_file():
         return file.read(RESULT_FILE_BYTES_MAX)
 
 
-def run_job_by_custom_wrapper(source, code):
+def run_job_by_custom_wrapper(code):
     stdout = sys.stdout
-    with open(Place.script(), "wb") as file:
-        file.write(source)
     main_module = types.ModuleType("__main__")
     main_module.__file__ = code.co_filename
     main_module.__builtins__ = builtins
@@ -201,11 +204,15 @@ def run_job_by_custom_wrapper(source, code):
 
 def wait_and_run(custom_wrapper):
     """The rest of a guest's life. Does not return."""
+    # Made while nobody waits for it, and by system calls: a client does wait for the rest.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    script = os.open(Place.script(), flags, 0o666)
     source = _native.receive_job()
     if source is None:
         os._exit(0)
+    write_script(script, source)
     if custom_wrapper is not None:
-        run_job_by_custom_wrapper(source, custom_wrapper)
+        run_job_by_custom_wrapper(custom_wrapper)
     else:
         run_job(source)
     os._exit(1)

@@ -12,6 +12,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import _snapjail as _native  # noqa: E402
+
+_native.gather_arenas()
 import runner  # noqa: E402
 import warmup  # noqa: E402
 
@@ -33,6 +35,13 @@ def preload(names):
             importlib.import_module(name)
         except Exception as error:  # Scripts say what they miss.
             print(f"zygote: cannot preload {name}: {error!r}", file=sys.stderr)
+
+
+def freeze():
+    try:
+        _native.freeze_heap()
+    except OSError as error:  # Guests are as good, and cost more.
+        print(f"zygote: {error}", file=sys.stderr)
 
 
 def main():
@@ -61,6 +70,8 @@ def main():
     gc.collect()
     gc.freeze()
     gc.disable()
+    if is_warm:
+        freeze()
     _native.run_fork_loop(be_guest)
 
 
