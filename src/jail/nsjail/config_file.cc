@@ -12,10 +12,15 @@ namespace snapjail::jail::nsjail {
 namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kPolicyBytesMax = std::size_t{1} << 20;
 
 std::optional<std::string> environment_variable(const std::string& name) {
     const char* value = std::getenv(name.c_str());
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+Result<std::string> read_policy(const std::string& path) {
+    return read_file(path, kPolicyBytesMax);
 }
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -126,7 +131,8 @@ ConfigFile judge_config(const std::string& text, const Surroundings& surrounding
 Result<ConfigFile> load_config_file(const std::string& path) {
     std::string text = TRY(read_file(path, kFileBytesMax));
     std::string folder = std::filesystem::absolute(path).parent_path().string();
-    return judge_config(text, {.folder = folder, .variable = environment_variable});
+    return judge_config(
+        text, {.folder = folder, .variable = environment_variable, .read_file = read_policy});
 }
 
 }  // namespace snapjail::jail::nsjail

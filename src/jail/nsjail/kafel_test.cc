@@ -2,82 +2,17 @@
 #include <linux/seccomp.h>
 
 #include <cerrno>
-#include <cstring>
 #include <random>
 
+#include "jail/nsjail/bpf_for_test.h"
 #include "jail/nsjail/kafel_compiler.h"
 #include "jail/nsjail/kafel_lexer.h"
 #include "jail/nsjail/kafel_syscalls.h"
+#include "jail/nsjail/policy_maker_for_test.h"
 #include "jail/seccomp_policy.h"
 
 namespace snapjail::jail::nsjail {
 namespace {
-
-constexpr std::uint32_t kSyscallsTried = 512;
-
-// What the kernel does with a filter, for the instructions that seccomp(2) accepts.
-std::uint32_t run_bpf(std::span<const sock_filter> code, const SyscallArguments& call) {
-    seccomp_data data{};
-    data.nr = static_cast<int>(call.number);
-    std::copy(call.arguments.begin(), call.arguments.end(), std::begin(data.args));
-    std::uint32_t a = 0;
-    std::uint32_t x = 0;
-    std::array<std::uint32_t, BPF_MEMWORDS> memory{};
-    for (std::size_t pc = 0; pc < code.size(); ++pc) {
-        const sock_filter& one = code[pc];
-        std::uint32_t operand = BPF_SRC(one.code) == BPF_X ? x : one.k;
-        auto branch = [&](bool taken) { pc += taken ? one.jt : one.jf; };
-        switch (one.code) {
-            case BPF_LD | BPF_W | BPF_ABS:
-                CHECK(one.k + sizeof(a) <= sizeof(data));
-                std::memcpy(&a, reinterpret_cast<const char*>(&data) + one.k, sizeof(a));
-                break;
-            case BPF_LD | BPF_IMM:
-                a = one.k;
-                break;
-            case BPF_LD | BPF_MEM:
-                a = memory.at(one.k);
-                break;
-            case BPF_LDX | BPF_MEM:
-                x = memory.at(one.k);
-                break;
-            case BPF_ST:
-                memory.at(one.k) = a;
-                break;
-            case BPF_ALU | BPF_AND | BPF_K:
-            case BPF_ALU | BPF_AND | BPF_X:
-                a &= operand;
-                break;
-            case BPF_ALU | BPF_OR | BPF_X:
-                a |= x;
-                break;
-            case BPF_JMP | BPF_JA:
-                pc += one.k;
-                break;
-            case BPF_JMP | BPF_JEQ | BPF_K:
-            case BPF_JMP | BPF_JEQ | BPF_X:
-                branch(a == operand);
-                break;
-            case BPF_JMP | BPF_JGT | BPF_K:
-            case BPF_JMP | BPF_JGT | BPF_X:
-                branch(a > operand);
-                break;
-            case BPF_JMP | BPF_JGE | BPF_K:
-                branch(a >= operand);
-                break;
-            case BPF_JMP | BPF_JSET | BPF_K:
-                branch((a & operand) != 0);
-                break;
-            case BPF_RET | BPF_K:
-                return one.k;
-            default:
-                ADD_FAILURE() << "instruction " << one.code;
-                return 0;
-        }
-    }
-    ADD_FAILURE() << "the program has no end";
-    return 0;
-}
 
 KafelPolicy parse(const std::string& text) {
     Diagnostics found;
@@ -102,68 +37,14 @@ std::uint32_t decision(const std::string& text, const std::string& name,
     return compiled;
 }
 
-// Policies by chance: nested conditions, few distinct numbers, so that rules do match.
-class PolicyMaker {
-  public:
-    explicit PolicyMaker(unsigned seed) : random_(seed) {}
-
-    std::uint64_t below(std::uint64_t end) { return random_() % end; }
-    std::uint64_t value() {
-        constexpr std::uint64_t kValues[] = {0,          1,          2,           7,
-                                             0xffffffff, 1ull << 31, 1ull << 32,  (1ull << 32) + 1,
-                                             ~0ull,      1ull << 63, 0x100000007, 0xfffffffe};
-        return below(3) == 0 ? random_() : kValues[below(std::size(kValues))];
-    }
-    std::string bits(int depth) {
-        static constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
-        switch (depth > 3 ? below(2) : below(4)) {
-            case 0:
-                return std::to_string(value());
-            case 1:
-                return kNames[below(6)];
-            case 2:
-                return "(" + bits(depth + 1) + " & " + bits(depth + 1) + ")";
-            default:
-                return "(" + bits(depth + 1) + " | " + bits(depth + 1) + ")";
-        }
-    }
-    std::string condition(int depth) {
-        static constexpr const char* kSigns[] = {" == ", " != ", " < ", " > ", " <= ", " >= "};
-        static constexpr const char* kJoints[] = {" && ", " || ", ", "};
-        if (depth > 3 || below(2) == 0) {
-            return bits(0) + kSigns[below(6)] + bits(0);
-        }
-        if (below(4) == 0) {
-            return "!(" + condition(depth + 1) + ")";
-        }
-        return "(" + condition(depth + 1) + kJoints[below(3)] + condition(depth + 1) + ")";
-    }
-    std::string policy() {
-        static constexpr const char* kActions[] = {"ALLOW", "LOG",     "KILL_PROCESS",
-                                                   "DENY",  "TRAP(3)", "ERRNO(13)"};
-        std::string text;
-        for (std::uint64_t rules = 1 + below(6); rules > 0; --rules) {
-            text += std::string(kActions[below(6)]) + " {";
-            for (std::uint64_t filters = 1 + below(8); filters > 0; --filters) {
-                text += " SYSCALL[" + std::to_string(below(kSyscallsTried)) + "](a,b,c,d,e,f)";
-                text += below(2) == 0 ? "" : " { " + condition(0) + " }";
-                text += filters > 1 ? "," : " }\n";
-            }
-        }
-        return text + "DEFAULT " + kActions[below(6)];
-    }
-
-  private:
-    std::mt19937_64 random_;
-};
-
 TEST(Kafel, TheProgramDecidesAsThePolicyForEveryNumberAndArgumentsByChance) {
     for (unsigned seed = 0; seed < 100; ++seed) {
-        PolicyMaker maker(seed);
+        PolicyMaker maker{std::mt19937_64(seed)};
         std::string text = maker.policy();
         KafelPolicy policy = parse(text);
         auto code = compile_kafel(policy);
         ASSERT_TRUE(code) << text;
+        ASSERT_EQ(find_bpf_fault(*code), "") << text;
 
         for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {
             for (int round = 0; round < 4; ++round) {
@@ -184,12 +65,13 @@ TEST(Kafel, JoinedWithOursItIsTheStricterOfBothForEveryNumber) {
     ASSERT_TRUE(ours);
     std::span<const sock_filter> our_code(ours->instructions.data(), ours->count);
     for (unsigned seed = 0; seed < 50; ++seed) {
-        PolicyMaker maker(seed);
+        PolicyMaker maker{std::mt19937_64(seed)};
         KafelPolicy policy = parse(maker.policy());
         auto code = compile_kafel(policy);
         ASSERT_TRUE(code);
         auto joined = compile_guest_filter({.own_policy = *code});
         ASSERT_TRUE(joined);
+        ASSERT_EQ(find_bpf_fault({joined->instructions.data(), joined->count}), "");
         std::span<const sock_filter> joined_code(joined->instructions.data(), joined->count);
 
         for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {

@@ -4,15 +4,12 @@
 #include <array>
 #include <cstring>
 
-#include "base/syscall.h"
 #include "jail/nsjail/kafel_compiler.h"
 #include "jail/nsjail/kafel_syscalls.h"
 #include "jail/nsjail/settings_reader.h"
 
 namespace snapjail::jail::nsjail {
 namespace {
-
-constexpr std::size_t kPolicyBytesMax = std::size_t{1} << 20;
 
 // Without one of these no guest of ours comes as far as its script, or hands its result over. The
 // first arguments are those of the call that it makes.
@@ -79,7 +76,7 @@ class SeccompReader {
   private:
     void read_file_named(const std::string& name) {
         std::string path = name.starts_with('/') ? name : surroundings_.folder + "/" + name;
-        auto policy = snapjail::read_file(path, kPolicyBytesMax);
+        auto policy = surroundings_.read_file(path);
         if (!policy) {
             text_.diagnostics.error(
                 text_.places->of("seccomp_policy_file"),
