@@ -45,11 +45,15 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
     target[size] = '\0';
 }
 
-std::string layer_names(const zygote::ZygoteSpec& spec) {
+std::string layer_names(const Options& options, const zygote::ZygoteSpec& spec) {
     std::string names =
         "user namespace,mount namespace,pid namespace,network namespace,ipc namespace,"
         "uts namespace,cgroup namespace,read-only root,private tmpfs,no capabilities,"
-        "no_new_privs,seccomp,rlimits";
+        "no_new_privs,rlimits,seccomp";
+    // In the open: who asks shall see which part of the layer is not Snapjail's.
+    if (options.jail.seccomp_use == jail::PolicyUse::kReplace) {
+        names += " (the guest's filter is the operator's policy alone)";
+    }
     if (spec.plan.landlock_abi > 0) {
         names += ",landlock (ABI " + std::to_string(spec.plan.landlock_abi) + ")";
     }
@@ -78,7 +82,7 @@ FrontSettings make_front_settings(const Options& options, const zygote::ZygoteSp
     settings.api.script_bytes_max = options.script_bytes_max;
     put_text(settings.mode, mode_name(options));
     put_text(settings.python_version, spec.interpreter.version);
-    put_text(settings.layers, layer_names(spec));
+    put_text(settings.layers, layer_names(options, spec));
     return settings;
 }
 

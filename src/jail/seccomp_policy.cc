@@ -203,6 +203,18 @@ void check_arguments(Assembler& code) {
     });
 }
 
+Result<SeccompProgram> to_program(std::span<const sock_filter> code) {
+    if (code.size() > kFilterInstructionsMax) {
+        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
+                     std::to_string(code.size()) + " instructions, the kernel takes " +
+                         std::to_string(kFilterInstructionsMax)};
+    }
+    SeccompProgram program;
+    program.count = static_cast<std::uint32_t>(code.size());
+    std::copy(code.begin(), code.end(), program.instructions.begin());
+    return program;
+}
+
 // What `own` allows goes on to `ours`, what it logs to a second copy of ours that logs.
 Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgram& ours) {
     constexpr std::uint16_t kReturn = BPF_RET | BPF_K;
@@ -227,15 +239,7 @@ Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgr
             break;
         }
     }
-    if (code.size() > kFilterInstructionsMax) {
-        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
-                     std::to_string(code.size()) + " instructions, the kernel takes " +
-                         std::to_string(kFilterInstructionsMax)};
-    }
-    SeccompProgram program;
-    program.count = static_cast<std::uint32_t>(code.size());
-    std::copy(code.begin(), code.end(), program.instructions.begin());
-    return program;
+    return to_program(code);
 }
 
 }  // namespace
@@ -251,6 +255,9 @@ Result<SeccompProgram> compile_zygote_filter() {
 }
 
 Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
+    if (rules.own_policy_use == PolicyUse::kReplace && !rules.own_policy.empty()) {
+        return to_program(rules.own_policy);
+    }
     // The architecture needs no second look: the zygote's filter stays in force and kills all
     // others.
     Assembler code;

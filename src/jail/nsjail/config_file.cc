@@ -78,6 +78,16 @@ void describe_entry(const Entry& entry, Description& out) {
     }
 }
 
+std::string describe_seccomp(const JailSettings& jail) {
+    if (jail.seccomp_policy.empty()) {
+        return "Snapjail's own filters";
+    }
+    std::string size = std::to_string(jail.seccomp_policy.size()) + " instructions";
+    return jail.seccomp_use == PolicyUse::kReplace
+               ? "Snapjail's list of calls, and within it the file's policy alone: " + size
+               : "Snapjail's own filters, and a policy of " + size;
+}
+
 void describe_settings(const FileSettings& settings, Description& out) {
     const JailSettings& jail = settings.jail;
     out.put("interpreter", settings.python_bin.empty()
@@ -102,10 +112,8 @@ void describe_settings(const FileSettings& settings, Description& out) {
         out.put("tmpfs of each job's", tmpfs.path + ", " + mebibytes(tmpfs.bytes_max) +
                                            (tmpfs.is_read_only ? ", read-only" : ""));
     }
-    out.put("seccomp", jail.seccomp_policy.empty()
-                           ? "Snapjail's own filters"
-                           : "Snapjail's own filters, and a policy of " +
-                                 std::to_string(jail.seccomp_policy.size()) + " instructions");
+    out.put("seccomp", describe_seccomp(jail));
+    out.put("where it is silent", "Snapjail's own values hold, not nsjail's; --help has them");
     out.put("always", "no network, no capabilities, read-only root, namespaces of each job's own");
 }
 
@@ -128,11 +136,10 @@ ConfigFile judge_config(const std::string& text, const Surroundings& surrounding
     return file;
 }
 
-Result<ConfigFile> load_config_file(const std::string& path) {
+Result<ConfigFile> load_config_file(const std::string& path, PolicyUse use) {
     std::string text = TRY(read_file(path, kFileBytesMax));
     std::string folder = std::filesystem::absolute(path).parent_path().string();
-    return judge_config(
-        text, {.folder = folder, .variable = environment_variable, .read_file = read_policy});
+    return judge_config(text, {folder, environment_variable, read_policy, use});
 }
 
 }  // namespace snapjail::jail::nsjail

@@ -153,6 +153,22 @@ TEST(NsjailConfig, ANulCharacterIsRefusedInEveryTextAndTakenInBytes) {
     EXPECT_EQ(all_lines("", judge(R"(mount { src_content: "a\0" dst: "/f" })").diagnostics), "");
 }
 
+TEST(NsjailConfig, APolicyThatReplacesOursIsAWarningAndNoneIsAnError) {
+    Surroundings surroundings = surroundings_of("/");
+    surroundings.seccomp_use = PolicyUse::kReplace;
+    ConfigFile file = judge_config(R"(seccomp_string: "DEFAULT ALLOW")", surroundings);
+    EXPECT_FALSE(file.diagnostics.has(Severity::kError));
+    EXPECT_NE(all_lines("", file.diagnostics).find("warning: --seccomp=replace"),
+              std::string::npos);
+    EXPECT_EQ(file.settings.jail.seccomp_use, PolicyUse::kReplace);
+    EXPECT_NE(describe_jail(file.settings).find("the file's policy alone"), std::string::npos);
+
+    EXPECT_TRUE(judge_config("time_limit: 5", surroundings).diagnostics.has(Severity::kError));
+    file = judge(R"(seccomp_string: "DEFAULT ALLOW")");
+    EXPECT_EQ(file.settings.jail.seccomp_use, PolicyUse::kJoined);
+    EXPECT_EQ(describe_jail(file.settings).find("alone"), std::string::npos);
+}
+
 TEST(NsjailConfig, EveryRefusedFieldIsRefusedWhenItSaysMoreThanItsDefault) {
     for (const FieldRow& row : field_table()) {
         const auto* field =

@@ -2,6 +2,7 @@
 #include <linux/seccomp.h>
 
 #include <cerrno>
+#include <map>
 #include <random>
 
 #include "jail/nsjail/bpf_for_test.h"
@@ -157,11 +158,102 @@ TEST(Kafel, MistakesAreToldWithTheirPlace) {
     EXPECT_EQ(first_error("ERRNO(65536) { read }"),
               "policy:1:1: error: ERRNO takes a number from 0 to 65535");
     EXPECT_EQ(first_error(""), "policy:1:1: error: the policy is empty");
-    EXPECT_EQ(first_error("#include \"a\""),
-              "policy:1:1: error: #include has no folder to search, in nsjail neither; paste the "
-              "file");
+    EXPECT_EQ(first_error("ALLOW { read ON vax }").substr(0, 65),
+              "policy:1:17: error: there is no architecture \"vax\"; known are amd");
+    EXPECT_EQ(first_error("ALLOW { fsync(a, a) }"),
+              "policy:1:18: error: there are two arguments a");
     EXPECT_EQ(first_error("allow { read }"),
               "policy:1:1: error: an action, USE, POLICY or DEFAULT is expected before \"allow\"");
+}
+
+TEST(Kafel, ADefinedNameIsANumberWhereverItStands) {
+    std::string text =
+        "# define mine 63\n#define fd 7\nALLOW { mine, SYSCALL[mine], write { fd == 7 } }";
+    EXPECT_EQ(decision(text, "uname"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "write", {1}), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision("ALLOW { write { fd == 7 } }", "write", {1}), SECCOMP_RET_KILL_THREAD);
+}
+
+TEST(Kafel, AnEmptyConditionIsNone) {
+    EXPECT_EQ(decision("ALLOW { read { }, write() {} }", "read"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision("ALLOW { read { }, write() {} }", "write"), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, AFilterOnAnotherArchitectureIsLeftOut) {
+    std::string text =
+        "ERRNO(1) { read ON { m68k, riscv64 }, _llseek ON I386 { nothing == 1 } }\n"
+        "ERRNO(2) { write ON { mips, AMD64, aarch64 } } DEFAULT ALLOW";
+    EXPECT_EQ(decision(text, "read"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "write"), SECCOMP_RET_ERRNO | 2u);
+    EXPECT_NE(first_error("ALLOW { _llseek ON { i386, amd64, arm64 } }"), "");
+}
+
+// Files by their path, as #include names them.
+ReadInclude files_of(std::map<std::string, std::string> files) {
+    return [files = std::move(files)](const std::string& path) -> Result<std::string> {
+        auto found = files.find(path);
+        return found != files.end() ? Result<std::string>(found->second)
+                                    : Error::from_errno("open", ENOENT, path);
+    };
+}
+
+TEST(Kafel, IncludedFilesStandWhereTheyAreNamed) {
+    Diagnostics found;
+    auto policy = parse_kafel(
+        "#include \"a.kafel\" \"sub/b.kafel\"; USE a DEFAULT TWO_LINES", found,
+        files_of({{"a.kafel", "POLICY a { ERRNO(1) { read } }"}, {"sub/b.kafel", "\n"}}));
+    EXPECT_FALSE(policy);
+    ASSERT_EQ(found.all().size(), 1u);
+
+    Diagnostics none;
+    policy = parse_kafel("#include \"sub/b.kafel\"\nUSE a DEFAULT ALLOW", none,
+                         files_of({{"sub/a.kafel", "POLICY a { ERRNO(1) { read } }"},
+                                   {"sub/b.kafel", "#include \"a.kafel\""}}));
+    ASSERT_TRUE(policy) << to_line("", none.all()[0]);
+    EXPECT_EQ(decide(*policy, {0, {}}), SECCOMP_RET_ERRNO | 1u);
+    EXPECT_EQ(decide(*policy, {1, {}}), SECCOMP_RET_ALLOW);
+}
+
+std::string first_include_error(const std::string& text, std::map<std::string, std::string> files) {
+    Diagnostics found;
+    EXPECT_FALSE(parse_kafel(text, found, files_of(std::move(files))));
+    return found.all().empty() ? "" : to_line("policy", found.all()[0]);
+}
+
+TEST(Kafel, AMistakeInAnIncludedFileIsToldWithBothPlaces) {
+    EXPECT_EQ(
+        first_include_error("ALLOW { read }\n#include \"a\"", {{"a", "ALLOW {\n reead }"}}),
+        "policy:2:1: error: a:2:2: there is no system call \"reead\"; did you mean \"read\"?");
+    EXPECT_EQ(first_include_error("#include \"a\"\nALLOW { read }", {{"a", "ALLOW { ; }"}}),
+              "policy:1:1: error: a:1:9: ';' has no meaning in Kafel");
+    EXPECT_EQ(first_include_error("#include \"gone\"\nALLOW { read }", {}),
+              "policy:1:1: error: cannot include gone: No such file or directory");
+    EXPECT_EQ(first_include_error("#include gone\nALLOW { read }", {}),
+              "policy:1:10: error: #include wants names of files in quotes");
+    EXPECT_EQ(first_error("#include \"a\""),
+              "policy:1:1: error: there is no folder to include a from");
+}
+
+TEST(Kafel, FilesThatIncludeEachOtherEndlesslyAreTold) {
+    EXPECT_EQ(first_include_error("#include \"a\"\nALLOW { read }",
+                                  {{"a", "#include \"b\""}, {"b", "\n#include \"./a\""}}),
+              "policy:1:1: error: b:2:1: files include each other in a circle: a includes b "
+              "includes a");
+    std::map<std::string, std::string> chain;
+    std::map<std::string, std::string> doubling;
+    for (int i = 0; i < 20; ++i) {
+        std::string next = std::to_string(i + 1);
+        chain[std::to_string(i)] = "#include \"" + next + "\"\n";
+        doubling[std::to_string(i)] = "#include \"" + next + "\" \"" + next + "\"\n";
+    }
+    EXPECT_NE(first_include_error("#include \"0\"\n", chain).find("more than 16"),
+              std::string::npos);
+    chain["15"] = "ALLOW { read }";
+    Diagnostics found;
+    EXPECT_TRUE(parse_kafel("#include \"0\"\n", found, files_of(chain)));
+    doubling["8"] = "";
+    EXPECT_NE(first_include_error("#include \"0\"\n", doubling).find("more than 64"),
+              std::string::npos);
 }
 
 TEST(Kafel, WhatIsNestedTooDeepOrDoublesTooOftenIsRefused) {
