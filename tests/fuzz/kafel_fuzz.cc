@@ -21,6 +21,20 @@ void check_diagnostics(std::string_view text, const Diagnostics& found) {
     }
 }
 
+// What there is to include: a policy, a file with a mistake, and one that includes itself.
+Result<std::string> read_include(const std::string& path) {
+    if (path == "policy") {
+        return std::string("POLICY included { ERRNO(1) { read } }");
+    }
+    if (path == "mistake") {
+        return std::string("ALLOW {\n reead ; }");
+    }
+    if (path == "circle") {
+        return std::string("#include \"policy\" \"circle\"");
+    }
+    return Error{ErrorKind::kSystem, "open", 2, path};
+}
+
 void check_text(std::string_view text) {
     Diagnostics words;
     auto tokens = jail::nsjail::tokenize_kafel(text, words);
@@ -28,7 +42,7 @@ void check_text(std::string_view text) {
     CHECK(tokens.size() <= text.size() + 1);
 
     Diagnostics found;
-    auto policy = jail::nsjail::parse_kafel(text, found);
+    auto policy = jail::nsjail::parse_kafel(text, found, read_include);
     check_diagnostics(text, found);
     CHECK(policy.has_value() == !found.has(Severity::kError));
     if (policy) {
