@@ -120,6 +120,17 @@ def test_envar_adds_overrides_and_copies(run):
     assert run("", names + script) == [None, "/tmp", None, None]
 
 
+def test_every_namespace_is_the_jobs_own(run):
+    kinds = ["net", "user", "mnt", "pid", "ipc", "uts", "cgroup"]
+    config = " ".join(
+        f"clone_new{name}: true" for name in ("net", "user", "ns", "pid", "ipc", "uts", "cgroup")
+    )
+    script = "import os\ndef main(): return {n: os.readlink(f'/proc/self/ns/{n}') for n in KINDS}"
+    inside = run(config, f"KINDS = {kinds}\n{script}")
+    outside = {name: os.readlink(f"/proc/self/ns/{name}") for name in kinds}
+    assert [name for name in kinds if inside[name] == outside[name]] == []
+
+
 PROC = "import os\ndef main(): return sorted(n for n in os.listdir('/proc') if n.isdigit())"
 
 

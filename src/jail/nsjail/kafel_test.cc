@@ -86,6 +86,31 @@ TEST(Kafel, JoinedWithOursItIsTheStricterOfBothForEveryNumber) {
     }
 }
 
+TEST(Kafel, InPlaceOfOursItDecidesAlone) {
+    auto code = compile_kafel(parse("ERRNO(7) { read } DEFAULT ALLOW"));
+    ASSERT_TRUE(code);
+    auto replaced =
+        compile_guest_filter({.own_policy = *code, .own_policy_use = PolicyUse::kReplace});
+    auto joined = compile_guest_filter({.own_policy = *code});
+    ASSERT_TRUE(replaced && joined);
+
+    auto answer = [](const SeccompProgram& program, const char* name) {
+        std::span<const sock_filter> instructions(program.instructions.data(), program.count);
+        return run_bpf(instructions, {find_syscall(name).value(), {}});
+    };
+
+    EXPECT_EQ(answer(*replaced, "read"), SECCOMP_RET_ERRNO | 7u);
+    EXPECT_EQ(answer(*replaced, "unshare"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(answer(*joined, "unshare"), SECCOMP_RET_ERRNO | EPERM);
+}
+
+TEST(Kafel, NoPolicyReplacesNothing) {
+    auto ours = compile_guest_filter();
+    auto replaced = compile_guest_filter({.own_policy_use = PolicyUse::kReplace});
+    ASSERT_TRUE(ours && replaced);
+    EXPECT_EQ(replaced->count, ours->count);
+}
+
 TEST(Kafel, TheFirstFilterThatMatchesDecides) {
     std::string text = "ERRNO(1) { read } ALLOW { read, write } DEFAULT KILL_PROCESS";
     EXPECT_EQ(decision(text, "read"), SECCOMP_RET_ERRNO | 1u);
