@@ -409,6 +409,7 @@ void add_doctor_options(CLI::App& app, Options& options) {
 
 void add_check_config_options(CLI::App& app, Options& options) {
     Declarer declare(app, options);
+    declare.group("Isolation");
     add_seccomp(declare, options);
 }
 

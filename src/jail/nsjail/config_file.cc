@@ -114,7 +114,12 @@ void describe_settings(const FileSettings& settings, Description& out) {
     }
     out.put("seccomp", describe_seccomp(jail));
     out.put("where it is silent", "Snapjail's own values hold, not nsjail's; --help has them");
-    out.put("always", "no network, no capabilities, read-only root, namespaces of each job's own");
+    bool may_make_namespaces =
+        jail.seccomp_use == PolicyUse::kReplace && !jail.seccomp_policy.empty();
+    out.put("always",
+            std::string("no network, no capabilities") +
+                (may_make_namespaces ? " but in namespaces that the policy lets it make" : "") +
+                ", read-only root, namespaces of each job's own");
 }
 
 }  // namespace
