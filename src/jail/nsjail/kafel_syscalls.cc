@@ -140,8 +140,8 @@ std::string syscall_name(std::uint32_t number) {
 
 std::string nearest_syscall(const std::string& name) {
     // Once: a policy for another machine has hundreds of names to look for.
-    static const std::vector<std::string> kKnown = all_syscall_names();
-    return std::string(nearest_word(name, kKnown));
+    static const std::vector<std::string> known = all_syscall_names();
+    return std::string(nearest_word(name, known));
 }
 
 std::vector<SyscallArgument> syscall_arguments(std::uint32_t number) {
