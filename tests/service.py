@@ -26,6 +26,8 @@ BINARY = Path(os.environ.get("SNAPJAIL_BIN", REPOSITORY / "build/release/snapjai
 PYTHON = Path(os.environ.get("PYTHON_BIN", REPOSITORY / ".venv/bin/python")).absolute()
 CANARY = f"canary-{secrets.token_hex(16)}"  # In the service's environment; no answer may hold it.
 
+TIER_VARIABLES = ("SNAPJAIL_ISOLATION", "SNAPJAIL_ROOTS")
+
 READY_SECONDS = 60  # Importing NumPy and Pandas on a busy machine; usually two.
 STOP_SECONDS = 10  # What platforms give between SIGTERM and SIGKILL.
 ANSWER_SECONDS = 30  # No answer takes longer than the queue's patience and the time limit together.
@@ -268,6 +270,8 @@ class Service(Client):
             "PORT": str(self.port),
             "PYTHON_BIN": str(PYTHON),
             "SECRET_CANARY": CANARY,
+            # Who runs the tests chooses the tier.
+            **{name: os.environ[name] for name in TIER_VARIABLES if name in os.environ},
             **(environment or {}),
         }
         self.command = [str(BINARY), "serve", f"--mode={mode}", *arguments]

@@ -92,7 +92,7 @@ class Front {
         }
         boost::json::object health{
             {"status", "ok"},
-            {"tier", "full"},
+            {"tier", settings_.tier.data()},
             {"mode", settings_.mode.data()},
             {"python", settings_.python_version.data()},
             {"layers", std::move(layers)},

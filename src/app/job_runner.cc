@@ -1,6 +1,7 @@
 #include "app/job_runner.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,11 +10,12 @@
 #include <span>
 #include <utility>
 
-#include "app/library_folder.h"
+#include "app/prepared_zygote.h"
 #include "base/syscall.h"
 #include "sched/scheduler.h"
 #include "zygote/launcher.h"
 #include "zygote/protocol.h"
+#include "zygote/strays.h"
 
 namespace snapjail::app {
 namespace {
@@ -42,20 +44,32 @@ Result<void> await_ready(const zygote::ZygoteProcess& zygote) {
     return {};
 }
 
-sched::SchedulerLimits one_slot(const Options& options) {
+sched::SchedulerLimits one_slot(const Options& options, jail::Tier tier) {
     return {.slots = 1,
             .guests_waiting_max = 1,
             .queue_depth_max = 1,
             .queue_time_max = kGuestTimeMax,
             .wall_time_max = options.limits.wall_time_max,
-            .cpu_time_max = options.limits.cpu_time_max};
+            .cpu_time_max = options.limits.cpu_time_max,
+            .tells_of_jobs = tier == jail::Tier::kProcess};
 }
 
-sched::Outcome run_to_outcome(const Options& options, UniqueFd zygote_socket, std::string script) {
+// After the zygote, which is declared after it: what the job has left in tier `process`.
+struct StraysEnd {
+    jail::Tier tier;
+    ~StraysEnd() {
+        if (tier == jail::Tier::kProcess) {
+            (void)zygote::end_strays([](pid_t) { return false; }, kGuestTimeMax);
+        }
+    }
+};
+
+sched::Outcome run_to_outcome(const sched::SchedulerLimits& limits, UniqueFd zygote_socket,
+                              std::string script) {
     asio::io_context io(1);
     std::optional<sched::Outcome> outcome;
     {
-        sched::Scheduler scheduler(io, one_slot(options));
+        sched::Scheduler scheduler(io, limits);
         scheduler.attach(std::move(zygote_socket));
         asio::co_spawn(io, scheduler.run({.id = "terminal", .script = std::move(script)}),
                        [&](std::exception_ptr thrown, sched::Outcome ended) {
@@ -75,20 +89,16 @@ sched::Outcome run_to_outcome(const Options& options, UniqueFd zygote_socket, st
 }  // namespace
 
 Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
-    std::string library_folder = TRY(find_library_folder());
-    zygote::ZygoteSpec spec =
-        TRY(zygote::make_zygote_spec({.python_bin = options.python_bin,
-                                      .wrapper_path = options.wrapper_path,
-                                      .library_folder = std::move(library_folder),
-                                      .preload = options.preload,
-                                      .start = options.start,
-                                      .limits = options.limits,
-                                      .jail = options.jail}));
-    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(spec));
+    PreparedZygote prepared = TRY(prepare_zygote(options, 1));
+    // Orphans come to us, and go with the zygote below; see end_strays.
+    (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    StraysEnd strays_end{prepared.choice.tier};
+    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(prepared.spec));
     TRY(await_ready(zygote));
     SocketPair pair = TRY(make_seqpacket_pair());
     TRY(zygote::attach_front(zygote, std::move(pair.first)));
-    return run_to_outcome(options, std::move(pair.second), std::move(script));
+    return run_to_outcome(one_slot(options, prepared.choice.tier), std::move(pair.second),
+                          std::move(script));
 }
 
 }  // namespace snapjail::app

@@ -5,12 +5,13 @@
 #include <cstring>
 #include <string>
 
+#include "app/command/doctor_command.h"
+#include "app/command/make_roots_command.h"
+#include "app/command/run_command.h"
+#include "app/command/serve_command.h"
 #include "app/complaint.h"
-#include "app/doctor_command.h"
 #include "app/front.h"
 #include "app/options.h"
-#include "app/run_command.h"
-#include "app/serve_command.h"
 #include "jail/nsjail/config_file.h"
 
 namespace {
@@ -37,11 +38,13 @@ struct CommandLine {
     Options run_options;
     Options doctor_options;
     Options check_config_options;
+    Options make_roots_options;
     std::string file;
     bool wants_json = false;
     CLI::App* serve = nullptr;
     CLI::App* run = nullptr;
     CLI::App* doctor = nullptr;
+    CLI::App* make_roots = nullptr;
     CLI::App* check_config = nullptr;
     std::string config_file;
 };
@@ -73,6 +76,12 @@ void declare(CommandLine& line) {
         "how to mend that; then run a script in one. Exit status 0: all of it stands.");
     line.doctor->add_flag("--json", line.wants_json, "Print one JSON object instead.");
     snapjail::app::add_doctor_options(*line.doctor, line.doctor_options);
+
+    line.make_roots = line.app.add_subcommand(
+        "make-roots",
+        "For containers that allow no namespaces, when their image is built: lay a root for each\n"
+        "slot, of hard links to what the interpreter needs.");
+    snapjail::app::add_make_roots_options(*line.make_roots, line.make_roots_options);
 
     line.check_config = line.app.add_subcommand("check-config", kCheckConfigHelp);
     line.check_config->add_option("FILE", line.config_file, "The file.")->required();
@@ -122,6 +131,11 @@ int dispatch(CommandLine& line) {
     if (line.doctor->parsed()) {
         return run_command(line, line.doctor_options, [](const CommandLine& given) {
             return snapjail::app::examine_host(given.doctor_options, given.wants_json);
+        });
+    }
+    if (line.make_roots->parsed()) {
+        return run_command(line, line.make_roots_options, [](const CommandLine& given) {
+            return snapjail::app::make_roots(given.make_roots_options);
         });
     }
     if (line.check_config->parsed()) {

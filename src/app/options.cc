@@ -166,12 +166,16 @@ void add_listening(Declarer& declare, Options& options) {
     });
 }
 
-void add_interpreter(Declarer& declare, Options& options) {
-    declare.group("What runs the scripts");
+void add_interpreter_path(Declarer& declare, Options& options) {
     declare.text({"--python", "PYTHON_BIN", "PATH",
                   "CPython 3.9 or newer, a virtual environment's too: what it can import, scripts "
                   "can. Unless set: .venv of the checkout this was built in, else python3."},
                  options.python_bin, [&](const std::string& text) { options.python_bin = text; });
+}
+
+void add_interpreter(Declarer& declare, Options& options) {
+    declare.group("What runs the scripts");
+    add_interpreter_path(declare, options);
     declare.text({"--wrapper", "WRAPPER_PATH", "PATH",
                   "Your own program to run a script with, called as `wrapper script.py "
                   "result.json`."},
@@ -259,20 +263,23 @@ void add_seccomp(Declarer& declare, Options& options) {
         [&](std::size_t index) { options.seccomp_use = static_cast<jail::PolicyUse>(index); });
 }
 
+void add_roots_folder(Declarer& declare, Options& options) {
+    declare.text({"--roots", "SNAPJAIL_ROOTS", "PATH",
+                  "Tier process: where `snapjail make-roots` has laid a root for each slot."},
+                 options.roots_folder,
+                 [&](const std::string& text) { options.roots_folder = text; });
+}
+
 void add_isolation(Declarer& declare, Options& options) {
     declare.group("Isolation");
-    Setting isolation{"--isolation", "SNAPJAIL_ISOLATION", "auto|full",
-                      "auto: the strongest that this host allows. full: that, or no start. Both "
-                      "want namespaces\ntoday; `snapjail doctor` says what is missing."};
-    declare.text(isolation, "auto", [isolation](const std::string& text) {
-        if (text == "process") {
-            refuse(isolation, text,
-                   "is not built yet: this release runs scripts in namespaces or not at all");
-        }
-        if (text != "auto" && text != "full") {
-            refuse(isolation, text, "is none of: auto, full");
-        }
-    });
+    declare.choice(
+        {"--isolation", "SNAPJAIL_ISOLATION", "auto|full|process",
+         "auto: the strongest tier that this host allows. full: namespaces and a root of "
+         "its own, or no start.\nprocess: without namespaces, as in a plain `docker run`. "
+         "`snapjail doctor` says what is missing."},
+        {"auto", "full", "process"}, static_cast<std::size_t>(options.isolation),
+        [&](std::size_t index) { options.isolation = static_cast<jail::Isolation>(index); });
+    add_roots_folder(declare, options);
     Setting jailed{"--use-nsjail", "USE_NSJAIL", "1",
                    "Only 1 is accepted: there is no way to run a script unjailed."};
     declare.text(jailed, "1", [jailed](const std::string& text) {
@@ -405,6 +412,17 @@ void add_run_options(CLI::App& app, Options& options) {
 void add_doctor_options(CLI::App& app, Options& options) {
     Declarer declare(app, options);
     add_interpreter(declare, options);
+    add_isolation(declare, options);
+}
+
+void add_make_roots_options(CLI::App& app, Options& options) {
+    Declarer declare(app, options);
+    declare.group("What the roots hold");
+    add_interpreter_path(declare, options);
+    add_roots_folder(declare, options);
+    declare.whole({"--count", "SNAPJAIL_ROOTS_COUNT", "NUMBER", "How many: one for each slot."},
+                  {1, kSlotsMax}, options.roots,
+                  [&](std::uint64_t count) { options.roots = static_cast<std::uint32_t>(count); });
 }
 
 void add_check_config_options(CLI::App& app, Options& options) {

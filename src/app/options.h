@@ -15,6 +15,7 @@
 #include "jail/limits.h"
 #include "jail/root/jail_settings.h"
 #include "jail/seccomp_policy.h"
+#include "jail/tier_choice.h"
 
 namespace CLI {
 class App;
@@ -31,6 +32,9 @@ struct Options {
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
     jail::JailSettings jail;  // Only NSJAIL_CONFIG changes these.
+    jail::Isolation isolation = jail::Isolation::kAuto;
+    std::string roots_folder = "/var/lib/snapjail/roots";  // Tier `process`.
+    std::uint32_t roots = 16;                              // `make-roots`.
     std::size_t script_bytes_max = 204'800;
     std::uint32_t slots = default_slots();
     std::size_t queue_depth_max = 512;
@@ -52,6 +56,11 @@ void add_serve_options(CLI::App& app, Options& options);
 void add_run_options(CLI::App& app, Options& options);
 void add_doctor_options(CLI::App& app, Options& options);
 void add_check_config_options(CLI::App& app, Options& options);
+// What `serve`, `run`, `doctor` and `make-roots` take. `options` must outlive `app`.
+void add_serve_options(CLI::App& app, Options& options);
+void add_run_options(CLI::App& app, Options& options);
+void add_doctor_options(CLI::App& app, Options& options);
+void add_make_roots_options(CLI::App& app, Options& options);
 
 // After parsing: reads NSJAIL_CONFIG, says what is to be said about it, and finds the interpreter.
 // What was given as a flag or variable beats the file, the file beats the defaults.

@@ -119,7 +119,6 @@ TEST(Options, AreTakenAtTheirBoundsAndRefusedPastThem) {
                                 "--script-bytes-max=0",
                                 "--queue=0",
                                 "--mode=tepid",
-                                "--isolation=process",
                                 "--isolation=none",
                                 "--use-nsjail=0",
                                 "--host=example.org",

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/syscall.h"
 #include "zygote/protocol.h"
+#include "zygote/strays.h"
 
 namespace snapjail::app {
 namespace {
@@ -31,6 +32,8 @@ constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
 constexpr int kLastBreathMs = 100;
+// A killed process is gone within milliseconds, unless it sits in the kernel.
+constexpr milliseconds kStrayPatience{2'000};
 // Platforms kill ten seconds after SIGTERM.
 constexpr milliseconds kDrainTimeMax{9'000};
 
@@ -96,8 +99,18 @@ Result<void> Supervisor::run() {
     warming_.reset();
     current_.reset();
     retired_.clear();
+    end_strays();
     log::info("stopped");
     return {};
+}
+
+// Tier `process`: the kernel ends guests with their zygote, but not what these have started. It is
+// ours by then, or will be with the next one's end.
+void Supervisor::end_strays() {
+    if (spec_.plan.tier == jail::Tier::kProcess &&
+        !zygote::end_strays([this](pid_t pid) { return is_ours(pid); }, kStrayPatience)) {
+        log::error("strays_left", {});
+    }
 }
 
 Result<void> Supervisor::start_what_is_due() {
@@ -271,6 +284,7 @@ Result<void> Supervisor::on_front_died() {
     }
     // The jobs of an old zygote had nobody else to answer them.
     retired_.clear();
+    end_strays();
     front_due_ = front_backoff_.on_death(Clock::now());
     return {};
 }
@@ -293,9 +307,12 @@ Result<void> Supervisor::check_zygotes() {
     if (current_ && is_readable(current_->process.pidfd())) {
         TRY(on_zygote_died("current", current_));
     }
-    std::erase_if(retired_, [](const Zygote& zygote) {
+    auto ended = std::erase_if(retired_, [](const Zygote& zygote) {
         return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
     });
+    if (ended > 0) {
+        end_strays();
+    }
     return {};
 }
 
@@ -323,6 +340,7 @@ Result<void> Supervisor::on_zygote_died(const char* which, std::optional<Zygote>
                                {"end", end},
                                {"lived_ms", milliseconds_since(zygote->started)}});
     zygote.reset();
+    end_strays();
     failures_before_ready_ += has_been_ready_ ? 0 : 1;
     if (failures_before_ready_ >= kFirstFailuresMax) {
         return Error{ErrorKind::kSystem, "start a zygote", 0,

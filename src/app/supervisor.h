@@ -51,6 +51,7 @@ class Supervisor {
     void begin_to_end(int signal);
     void reap_strangers();
     void end_the_stopped();
+    void end_strays();
     Result<void> check_front();
     Result<void> check_zygotes();
     Result<void> on_front_died();

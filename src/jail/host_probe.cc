@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -105,6 +106,17 @@ int try_rlimits() noexcept {
     return kTried;
 }
 
+int try_own_uid() noexcept {
+    constexpr uid_t kSome = 65502;  // Mapped in every container, and nobody's: see launcher.cc.
+    return outcome(::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+                   ::syscall(SYS_setresgid, kSome, kSome, kSome) == 0 &&
+                   ::syscall(SYS_setresuid, kSome, kSome, kSome) == 0);
+}
+
+int try_chroot() noexcept {
+    return outcome(::chroot("/") == 0);
+}
+
 struct MappedIds {
     std::string uid_map;
     std::string gid_map;
@@ -192,6 +204,22 @@ constexpr ProbeRow kRows[] = {
     {"pivot_root", kMounts, try_pivot_root,
      "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined"},
     {"procfs", kMounts | CLONE_NEWPID, try_proc, kUnmaskProc, Need::kInformative},
+    {"no_new_privs", 0, try_no_new_privs, "a kernel from 3.5 on"},
+    {"rlimits", 0, try_rlimits, "a container's seccomp filter that allows setrlimit"},
+    {"landlock", 0, try_landlock,
+     "a kernel from 5.13 on, with lsm=landlock,... on its command line", Need::kInformative},
+};
+
+constexpr ProbeRow kProcessRows[] = {
+    {kOwnUidsLayer, 0, try_own_uid,
+     "docker run without --user, and with the capabilities SETUID and SETGID, which it gives "
+     "unless "
+     "told not to",
+     Need::kInformative},
+    {kOwnRootsLayer, 0, try_chroot,
+     "docker run without --user, and with the capability SYS_CHROOT, which it gives unless told "
+     "not to",
+     Need::kInformative},
     {"no_new_privs", 0, try_no_new_privs, "a kernel from 3.5 on"},
     {"rlimits", 0, try_rlimits, "a container's seccomp filter that allows setrlimit"},
     {"landlock", 0, try_landlock,
@@ -295,6 +323,20 @@ HostLayer examine_cgroups() {
 }
 
 }  // namespace
+
+bool stands(const std::vector<HostLayer>& layers, std::string_view name) {
+    return std::any_of(layers.begin(), layers.end(),
+                       [&](const HostLayer& layer) { return layer.name == name && layer.stands; });
+}
+
+std::vector<HostLayer> probe_process_host() {
+    std::vector<HostLayer> layers;
+    for (const ProbeRow& row : kProcessRows) {
+        layers.push_back(examine(row));
+    }
+    layers.push_back(examine_seccomp());
+    return layers;
+}
 
 std::vector<HostLayer> probe_host() {
     std::vector<HostLayer> layers;

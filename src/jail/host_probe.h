@@ -4,6 +4,7 @@
 // user would do.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace snapjail::jail {
@@ -21,7 +22,15 @@ struct HostLayer {
     std::string remedy;  // The flag or setting that would bring it; empty where it stands.
 };
 
-// In the order in which a jail is built.
+// What tier `full` is made of, in the order in which a jail is built.
 std::vector<HostLayer> probe_host();
+
+// What tier `process` is made of. Ids and roots of each slot's own are informative: which of them
+// may be missing is choose_tier's to say.
+std::vector<HostLayer> probe_process_host();
+constexpr const char* kOwnUidsLayer = "own user ids";
+constexpr const char* kOwnRootsLayer = "own roots";
+
+bool stands(const std::vector<HostLayer>& layers, std::string_view name);
 
 }  // namespace snapjail::jail

@@ -9,13 +9,15 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "jail/tier.h"
+
 namespace snapjail::jail {
 
 // The kernel's own limit for one filter. An allowlist of 260 calls as a binary tree is about 700
 // instructions, ours of arguments 200; the rest is room for an operator's own policy.
 constexpr std::size_t kFilterInstructionsMax = 4096;
 constexpr std::size_t kRlimitsMax = 16;
-constexpr std::size_t kArgvMax = 8;
+constexpr std::size_t kArgvMax = 10;
 constexpr std::size_t kPathBytesMax = 4096;
 constexpr std::size_t kHostnameBytesMax = 65;  // The kernel's, with the NUL.
 constexpr std::size_t kTmpfsMax = 8;
@@ -45,8 +47,9 @@ enum class GuestStart : std::uint32_t {
 };
 
 struct JailPlan {
-    static constexpr std::uint32_t kVersion = 2;
+    static constexpr std::uint32_t kVersion = 3;
     std::uint32_t version = kVersion;
+    Tier tier = Tier::kFull;
     GuestStart start = GuestStart::kWarm;
     // Loaded once in the zygote, inherited by every guest: which system calls there are at all.
     SeccompProgram zygote_filter;
@@ -73,6 +76,7 @@ struct JailPlan {
     std::array<char, kPathBytesMax> cwd{"/tmp"};
     std::uint32_t tmpfs_count = 0;
     std::array<TmpfsRule, kTmpfsMax> tmpfs{};
+    ProcessPlaces places;  // For Tier::kProcess.
     // For GuestStart::kCold: the interpreter and its arguments, each ended by a NUL.
     std::array<std::array<char, kPathBytesMax>, kArgvMax> cold_argv{};
 };

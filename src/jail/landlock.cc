@@ -115,6 +115,38 @@ int restrict_guest_by_landlock(const JailPlan& plan) noexcept {
     return restrict_self(ruleset);
 }
 
+int restrict_placed_guest_by_landlock(const JailPlan& plan, const char* folder) noexcept {
+    RulesetAttr attr = all_that_abi_handles(plan.landlock_abi);
+    int ruleset = create_ruleset(attr, plan.landlock_abi);
+    if (ruleset < 0) {
+        return errno;
+    }
+    std::uint64_t handled = attr.handled_access_fs;
+    bool ok = allow_beneath(ruleset, folder,
+                            handled & ~(kFsExecute | kFsMakeChar | kFsMakeBlock | kFsIoctlDev));
+    // In a root of its own all that a guest could list is its own.
+    if (plan.places.has_roots != 0) {
+        ok = ok && allow_beneath(ruleset, "/", kFsReadDir);
+    }
+    for (const char* device :
+         {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+        ok = ok &&
+             allow_beneath(ruleset, device, handled & (kFsWriteFile | kFsReadFile | kFsTruncate));
+    }
+    for (std::uint32_t i = 0; i < plan.places.readable_count; ++i) {
+        const char* path = plan.places.readable[i].data();
+        // A rule for a file may not hold what only a folder can have.
+        ok = ok && (allow_beneath(ruleset, path, kFsExecute | kFsReadFile | kFsReadDir) ||
+                    allow_beneath(ruleset, path, kFsExecute | kFsReadFile));
+    }
+    if (!ok) {
+        int saved_errno = errno;
+        ::close(ruleset);
+        return saved_errno;
+    }
+    return restrict_self(ruleset);
+}
+
 int restrict_all_by_landlock(std::uint32_t abi) noexcept {
     int ruleset = create_ruleset(all_that_abi_handles(abi), abi);
     return ruleset < 0 ? errno : restrict_self(ruleset);

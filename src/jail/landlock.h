@@ -17,6 +17,10 @@ std::uint32_t landlock_abi() noexcept;
 // forbids mount(2) afterwards. Returns 0 or an errno.
 int restrict_guest_by_landlock(const JailPlan& plan) noexcept;
 
+// The same for a guest of tier `process`: reading and executing are allowed beneath what the plan
+// names, reading and writing in `folder`; nothing else can be opened.
+int restrict_placed_guest_by_landlock(const JailPlan& plan, const char* folder) noexcept;
+
 // Forbids every access to files, TCP, abstract sockets and signals to outside. Descriptors that are
 // open stay usable. Returns 0 or an errno.
 int restrict_all_by_landlock(std::uint32_t abi) noexcept;

@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -215,6 +216,38 @@ Result<SeccompProgram> to_program(std::span<const sock_filter> code) {
     return program;
 }
 
+// Put a guest of tier `process` into its place, and look after it there. Denied to all others, and
+// to each guest by its own filter.
+constexpr auto kProcessTierSetup = std::to_array<std::string_view>(
+    {"chroot", "setgroups", "setresuid", "setresgid", "setfsuid", "setfsgid"});
+
+bool is_for_process_tier(std::string_view name) {
+    return std::find(kProcessTierSetup.begin(), kProcessTierSetup.end(), name) !=
+           kProcessTierSetup.end();
+}
+
+// Where nothing else keeps them apart: what one may ask of another process of the same user without
+// a signal. Landlock knows signals, and not these.
+void keep_to_itself(Assembler& code) {
+    for (const char* name : {"prlimit64", "sched_setaffinity"}) {
+        code.when_call(name, [&] {
+            code.load_argument(0);
+            code.answer_unless_equal(0, kEperm);
+            code.answer(kAllowed);
+        });
+    }
+    code.when_call("setpriority", [&] {
+        code.load_argument(0);
+        code.answer_unless_equal(PRIO_PROCESS, kEperm);
+        code.load_argument(1);
+        code.answer_unless_equal(0, kEperm);
+        code.answer(kAllowed);
+    });
+    for (std::string_view name : kProcessTierSetup) {
+        code.when_call(std::string(name).c_str(), [&] { code.answer(kEperm); });
+    }
+}
+
 // What `own` allows goes on to `ours`, what it logs to a second copy of ours that logs.
 Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgram& ours) {
     constexpr std::uint16_t kReturn = BPF_RET | BPF_K;
@@ -244,12 +277,12 @@ Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgr
 
 }  // namespace
 
-Result<SeccompProgram> compile_zygote_filter() {
+Result<SeccompProgram> compile_zygote_filter(Tier tier) {
     Context context = TRY(make_context(SCMP_ACT_ERRNO(ENOSYS)));
     for (const SyscallEntry& entry : guest_syscalls()) {
-        TRY(add_rule(context,
-                     entry.rule == SyscallRule::kDeny ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
-                     entry.name));
+        bool is_denied = entry.rule == SyscallRule::kDeny &&
+                         !(tier == Tier::kProcess && is_for_process_tier(entry.name));
+        TRY(add_rule(context, is_denied ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, entry.name));
     }
     return export_program(context);
 }
@@ -270,6 +303,9 @@ Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
     }
     if (rules.keeps_affinity) {
         code.when_call("sched_setaffinity", [&] { code.answer(kEperm); });
+    }
+    if (rules.shares_processes) {
+        keep_to_itself(code);
     }
     code.answer(kAllowed);
     return join(rules.own_policy, TRY(code.program()));

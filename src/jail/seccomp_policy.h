@@ -29,7 +29,7 @@ struct SyscallEntry {
 // The table that guests live by. Names that this architecture lacks are left out of the filter.
 std::span<const SyscallEntry> guest_syscalls();
 
-Result<SeccompProgram> compile_zygote_filter();
+Result<SeccompProgram> compile_zygote_filter(Tier tier = Tier::kFull);
 
 enum class PolicyUse : unsigned char {
     kJoined,   // With ours: never weaker than ours alone.
@@ -39,6 +39,8 @@ enum class PolicyUse : unsigned char {
 // Beside what every guest is denied.
 struct GuestRules {
     bool keeps_affinity = false;  // The guest may not choose its processors.
+    // Tier `process`: there is no pid namespace between it and others.
+    bool shares_processes = false;
     // A whole program of the operator's. Joined it is asked first: its refusals stand, and what it
     // allows is still ours to refuse.
     std::span<const sock_filter> own_policy = {};

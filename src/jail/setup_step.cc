@@ -60,6 +60,10 @@ const char* to_string(SetupStep step) {
             return "choose processors";
         case SetupStep::kTmpfs:
             return "mount a tmpfs of the configuration's";
+        case SetupStep::kSubreaper:
+            return "adopt orphans";
+        case SetupStep::kChroot:
+            return "enter the slot's root";
     }
     return "unknown step";
 }

@@ -35,6 +35,8 @@ enum class SetupStep : std::uint32_t {
     kPriority,
     kAffinity,
     kTmpfs,
+    kSubreaper,
+    kChroot,
 };
 
 struct SetupFailure {

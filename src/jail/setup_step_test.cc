@@ -8,7 +8,7 @@
 namespace snapjail::jail {
 namespace {
 
-constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kTmpfs);
+constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kChroot);
 
 TEST(SetupStep, EachHasANameOfItsOwn) {
     std::set<std::string> names;

@@ -39,6 +39,19 @@ Ending ending_of_frame(Frame frame) {
 }
 
 Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max) {
+    switch (death.limit_hit) {
+        case zygote::LimitHit::kNone:
+            break;
+        case zygote::LimitHit::kMemory:
+            return Faulted{FaultKind::kMemoryLimit,
+                           "memory limit exceeded by the job's processes together", ""};
+        case zygote::LimitHit::kFolder:
+            return Faulted{FaultKind::kMemoryLimit,
+                           "memory limit exceeded: the job has filled its /tmp", ""};
+        case zygote::LimitHit::kProcesses:
+            return Faulted{FaultKind::kMemoryLimit,
+                           "memory limit exceeded: more processes and threads than allowed", ""};
+    }
     if (WIFEXITED(death.wait_status)) {
         return Faulted{FaultKind::kExit,
                        "script exited before main() returned, with code " +
@@ -49,11 +62,14 @@ Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max) {
     if (signal != SIGKILL) {
         return Signaled{signal};
     }
-    // SIGKILL cannot come from inside: a guest is PID 1 of its namespace. It is the kernel's own,
+    // SIGKILL cannot come from inside where a guest is PID 1 of its namespace. It is the kernel's,
     // for RLIMIT_CPU (soft and hard are one) or for want of memory. The kernel checks the former by
     // its ticks, and then tells the time that it measured: on a busy machine a third less was seen.
     if (death.cpu_time * 2 >= std::chrono::microseconds(cpu_time_max)) {
         return CpuExhausted{cpu_time_max};
+    }
+    if (death.could_kill_itself) {
+        return Signaled{signal};
     }
     return Faulted{FaultKind::kMemoryLimit, "memory limit exceeded (ended by the kernel)", ""};
 }

@@ -7,6 +7,7 @@
 
 #include "sched/frame_reader.h"
 #include "sched/outcome.h"
+#include "zygote/protocol.h"
 
 namespace snapjail::sched {
 
@@ -20,6 +21,8 @@ Ending ending_of_violation();
 struct Death {
     int wait_status = 0;  // As from wait4(2).
     std::chrono::microseconds cpu_time{};
+    zygote::LimitHit limit_hit = zygote::LimitHit::kNone;
+    bool could_kill_itself = false;  // It was not PID 1 of a namespace.
 };
 // A guest that ended without a frame, and that we did not end.
 Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max);

@@ -61,6 +61,9 @@ std::shared_ptr<Guest> GuestPool::take() {
     waiting_.pop_front();
     guest->state = GuestState::kTaken;
     ++running_count_;
+    if (limits_.tells_of_jobs) {
+        guest->link->send({.kind = zygote::CommandKind::kWatch, .guest_id = guest->id});
+    }
     return guest;
 }
 
@@ -260,7 +263,10 @@ void GuestPool::on_gone(const GenerationPtr& generation, const zygote::Event& ev
     auto guest = std::move(found->second);
     generation->guests.erase(found);
     bool was_starting = guest->state == GuestState::kStarting;
-    guest->death = Death{event.wait_status, std::chrono::microseconds(event.cpu_time_us)};
+    guest->death = Death{.wait_status = event.wait_status,
+                         .cpu_time = std::chrono::microseconds(event.cpu_time_us),
+                         .limit_hit = event.limit_hit,
+                         .could_kill_itself = limits_.tells_of_jobs};
     forget_waiting(*guest);
     release_slot(guest->slot);
     if (was_starting && generation == current_) {

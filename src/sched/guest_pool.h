@@ -23,6 +23,7 @@ struct PoolLimits {
     std::uint32_t guests_waiting_max = 8;   // An idle guest costs some 4 MB.
     std::uint32_t guests_starting_max = 2;  // Warming one takes a core for some milliseconds.
     std::size_t result_bytes_max = std::size_t{10} << 20;
+    bool tells_of_jobs = false;  // Tier `process`: the zygote watches those that run.
 };
 
 class GuestPool : public std::enable_shared_from_this<GuestPool> {

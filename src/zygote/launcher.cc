@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -31,6 +32,8 @@ namespace {
 // Debian reserves 65000 to 65533 and gives them to nobody; below 65536, so that containers with a
 // user namespace of their own have it too.
 constexpr uid_t kOutsideId = 65500;
+// Of the service itself, and whoever else has its user id in this container.
+constexpr std::uint64_t kServiceProcessesMax = 256;
 constexpr std::size_t kOwnFileBytesMax = std::size_t{64} << 20;  // The extension, unstripped.
 
 // All that a guest's environment holds, unless the operator's configuration adds to it. One thread
@@ -75,6 +78,21 @@ bool take_mapped_ids(const ChildOrders& orders) noexcept {
            (::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0);
 }
 
+// Tier `process`: what putting guests into their places takes, if we have it at all; an exec gives
+// no more than the bounding set holds.
+bool keep_capabilities_of_a_slot_keeper() noexcept {
+    for (int capability = 0; capability < 64; ++capability) {
+        bool is_kept = capability == CAP_SYS_CHROOT || capability == CAP_SETUID ||
+                       capability == CAP_SETGID || capability == CAP_KILL ||
+                       capability == CAP_SETPCAP;
+        if (!is_kept && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
+            // Past the last that this kernel knows; or not ours to drop, having none.
+            return errno == EINVAL || errno == EPERM;
+        }
+    }
+    return true;
+}
+
 bool arrange_descriptors(const ChildOrders& orders, int proc_self) noexcept {
     // Out of the way first: any of them may have one of the numbers that they shall get.
     constexpr int kAway = 16;
@@ -103,6 +121,31 @@ void reset_signals() noexcept {
     }
 }
 
+// Builds the root in the namespaces that clone() has made.
+jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
+    using enum jail::SetupStep;
+    char go = 0;
+    if (::read(orders.go_pipe, &go, 1) != 1) {
+        return {kIdMap, errno};
+    }
+    if (auto failure = jail::open_sources(*orders.tree); failure.has_failed()) {
+        return failure;
+    }
+    // Between the two: the sources are opened as the user who started us, the tree is built as the
+    // user who owns it. An id that is not mapped could create nothing in it.
+    if (!take_mapped_ids(orders)) {
+        return {kCredentials, errno};
+    }
+    bool has_proc = false;
+    if (auto failure = jail::build_root(*orders.tree, has_proc); failure.has_failed()) {
+        return failure;
+    }
+    std::uint32_t has_proc_word = has_proc ? 1 : 0;
+    bool is_told = ::pwrite(orders.plan_memfd, &has_proc_word, sizeof(has_proc_word),
+                            offsetof(jail::JailPlan, has_proc)) == sizeof(has_proc_word);
+    return is_told ? jail::SetupFailure() : jail::SetupFailure{kProc, errno};
+}
+
 [[noreturn]] void become_zygote(const ChildOrders& orders) noexcept {
     auto require = [&](jail::SetupStep step, bool ok) {
         if (!ok) {
@@ -111,28 +154,24 @@ void reset_signals() noexcept {
     };
     using enum jail::SetupStep;
     reset_signals();
-    char go = 0;
-    require(kIdMap, ::read(orders.go_pipe, &go, 1) == 1);
     int proc_self = ::open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     require(kOpenTree, proc_self >= 0);
-    if (auto failure = jail::open_sources(*orders.tree); failure.has_failed()) {
-        report_and_exit(orders, failure);
+    bool is_full = orders.plan->tier == jail::Tier::kFull;
+    if (is_full) {
+        if (auto failure = enter_root(orders); failure.has_failed()) {
+            report_and_exit(orders, failure);
+        }
     }
-    // Between the two: the sources are opened as the user who started us, the tree is built as the
-    // user who owns it. An id that is not mapped could create nothing in it.
-    require(kCredentials, take_mapped_ids(orders));
-    bool has_proc = false;
-    if (auto failure = jail::build_root(*orders.tree, has_proc); failure.has_failed()) {
-        report_and_exit(orders, failure);
-    }
-    std::uint32_t has_proc_word = has_proc ? 1 : 0;
-    require(kProc, ::pwrite(orders.plan_memfd, &has_proc_word, sizeof(has_proc_word),
-                            offsetof(jail::JailPlan, has_proc)) == sizeof(has_proc_word));
     require(kSession, ::setsid() >= 0);
     require(kDescriptors, arrange_descriptors(orders, proc_self));
-    // After the change of ids, which clears it. A supervisor that died before this line is noticed
-    // by the end of the channel.
-    require(kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
+    if (is_full) {
+        // After the change of ids, which clears it. A supervisor that died before this line is
+        // noticed by the end of the channel. In tier `process` that is all: a zygote that is killed
+        // could not end what its guests have left.
+        require(kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
+    } else {
+        require(kCapabilities, keep_capabilities_of_a_slot_keeper());
+    }
     require(kSeccomp, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     ::execve(orders.argv[0], const_cast<char* const*>(orders.argv),
              const_cast<char* const*>(orders.environment));
@@ -229,10 +268,16 @@ std::vector<std::string> make_environment(const std::vector<std::string>& own) {
 Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     const jail::Limits& limits = settings.limits;
     jail::JailPlan plan;
+    bool is_full = settings.tier == jail::Tier::kFull;
+    plan.tier = settings.tier;
+    plan.places = settings.places;
+    plan.places.memory_bytes_max = limits.memory_bytes_max;
+    plan.places.processes_max = limits.processes_max;
     plan.start = settings.start;
-    plan.zygote_filter = TRY(jail::compile_zygote_filter());
+    plan.zygote_filter = TRY(jail::compile_zygote_filter(settings.tier));
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
+                                        .shares_processes = !is_full,
                                         .own_policy = settings.jail.seccomp_policy,
                                         .own_policy_use = settings.jail.seccomp_use}));
     TRY(put_settings(plan, settings.jail));
@@ -244,7 +289,12 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     // Soft and hard alike: a guest is PID 1, for which SIGXCPU's default is to do nothing.
     add_rlimit(plan, RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu_time_max.count()));
     add_rlimit(plan, RLIMIT_FSIZE, limits.file_bytes_max);
-    add_rlimit(plan, RLIMIT_NPROC, limits.processes_max);
+    // The kernel counts by user namespace and id: where jobs share both, this is for all of them,
+    // and each one's own bound is watched from outside.
+    bool shares_count = !is_full && settings.places.slot_uid_first == 0;
+    add_rlimit(plan, RLIMIT_NPROC,
+               shares_count ? limits.processes_max * settings.slots + kServiceProcessesMax
+                            : limits.processes_max);
     add_rlimit(plan, RLIMIT_NOFILE, limits.open_files_max);
     add_rlimit(plan, RLIMIT_STACK, limits.stack_bytes_max);
     add_rlimit(plan, RLIMIT_SIGPENDING, limits.pending_signals_max);
@@ -282,41 +332,85 @@ std::string comma_separated(const std::vector<std::string>& words) {
     return text;
 }
 
-std::vector<std::string> interpreter_argv(const std::string& program, const std::string& script) {
+// `library` is the folder of our own Python files as that process will see it.
+std::vector<std::string> interpreter_argv(const std::string& program, const std::string& library,
+                                          const char* script) {
     // Isolated: no PYTHON* variables, no user's site folder. UTF-8 whatever the locale.
-    return {program, "-I",   "-B",
-            "-X",    "utf8", std::string("/") + jail::kLibraryFolder + "/" + script};
+    return {program, "-I", "-B", "-X", "utf8", library + "/" + script};
 }
 
-Result<void> set_cold_argv(jail::JailPlan& plan, const std::string& program) {
-    auto argv = interpreter_argv(program, "runner.py");
-    argv.push_back(std::to_string(plan.result_fd));
+// Where zygote and guest find what: in tier `full` both in the tree, in tier `process` the zygote
+// on the host, and the guest there or in its own root.
+struct SeenPaths {
+    std::string zygote_library;
+    std::string guest_library;
+    std::string zygote_wrapper;
+    std::string guest_wrapper;
+    std::string job_folder;  // "." where only the guest knows.
+};
+
+SeenPaths seen_paths(const ZygoteSettings& settings) {
+    const std::string in_tree = std::string("/") + jail::kLibraryFolder;
+    bool is_full = settings.tier == jail::Tier::kFull;
+    bool has_tree = is_full || settings.places.has_roots != 0;
+    bool has_wrapper = !settings.wrapper_path.empty();
+    const std::string wrapper_in_tree = has_wrapper ? in_tree + "/custom_wrapper.py" : "";
+    return {.zygote_library = is_full ? in_tree : settings.library_folder,
+            .guest_library = has_tree ? in_tree : settings.library_folder,
+            .zygote_wrapper = is_full ? wrapper_in_tree : settings.wrapper_path,
+            .guest_wrapper = has_tree ? wrapper_in_tree : settings.wrapper_path,
+            .job_folder = has_tree ? "/tmp" : "."};
+}
+
+Result<void> set_cold_argv(jail::JailPlan& plan, const std::vector<std::string>& argv) {
     CHECK(argv.size() < plan.cold_argv.size());
     for (std::size_t i = 0; i < argv.size(); ++i) {
-        if (argv[i].size() >= jail::kPathBytesMax) {
-            return Error{ErrorKind::kInvalid, "PYTHON_BIN", 0, "the path is too long"};
-        }
-        std::memcpy(plan.cold_argv[i].data(), argv[i].c_str(), argv[i].size() + 1);
+        TRY(put_text(plan.cold_argv[i], argv[i]));
     }
     return {};
+}
+
+void add_wrapper(std::vector<std::string>& argv, const std::string& path) {
+    if (!path.empty()) {
+        argv.push_back(path);
+    }
 }
 
 }  // namespace
 
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
+    return make_zygote_spec(
+        settings, TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder)));
+}
+
+Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings, jail::Interpreter interpreter) {
     ZygoteSpec spec;
-    spec.interpreter = TRY(jail::probe_interpreter(settings.python_bin, settings.library_folder));
-    spec.tree = TRY(
-        jail::plan_root_tree(spec.interpreter, TRY(own_files(settings)), settings.jail.entries));
+    spec.interpreter = std::move(interpreter);
     spec.plan = TRY(make_plan(settings));
-    TRY(set_cold_argv(spec.plan, spec.interpreter.program));
-    spec.argv = interpreter_argv(spec.interpreter.program, "zygote.py");
-    spec.argv.push_back(comma_separated(settings.preload));
-    spec.environment = make_environment(settings.jail.environment);
-    if (::geteuid() == 0) {
-        spec.outside_id = kOutsideId;
+    if (settings.tier == jail::Tier::kFull) {
+        spec.tree = TRY(plan_tree(settings, spec.interpreter));
+        if (::geteuid() == 0) {
+            spec.outside_id = kOutsideId;
+        }
     }
+    const std::string& program = spec.interpreter.program;
+    SeenPaths seen = seen_paths(settings);
+    auto cold = interpreter_argv(program, seen.guest_library, "runner.py");
+    cold.push_back(std::to_string(spec.plan.result_fd));
+    cold.push_back(seen.job_folder);
+    add_wrapper(cold, seen.guest_wrapper);
+    TRY(set_cold_argv(spec.plan, cold));
+    spec.argv = interpreter_argv(program, seen.zygote_library, "zygote.py");
+    spec.argv.push_back(comma_separated(settings.preload));
+    spec.argv.push_back(seen.job_folder);
+    add_wrapper(spec.argv, seen.zygote_wrapper);
+    spec.environment = make_environment(settings.jail.environment);
     return spec;
+}
+
+Result<jail::RootTree> plan_tree(const ZygoteSettings& settings,
+                                 const jail::Interpreter& interpreter) {
+    return jail::plan_root_tree(interpreter, TRY(own_files(settings)), settings.jail.entries);
 }
 
 Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
@@ -345,9 +439,12 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
                        spec.outside_id.has_value()};
 
     // Not glibc's fork(): it takes no flags. One thread, and the child allocates nothing.
-    constexpr unsigned long kFlags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-                                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD;
-    pid_t child = static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, nullptr, nullptr, 0));
+    constexpr unsigned long kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+                                          CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                          CLONE_NEWCGROUP;
+    bool is_full = spec.plan.tier == jail::Tier::kFull;
+    unsigned long flags = SIGCHLD | (is_full ? kNamespaces : 0);
+    pid_t child = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));
     if (child < 0) {
         return Error::from_errno("make namespaces for a zygote", errno);
     }
@@ -361,8 +458,10 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     ZygoteProcess zygote(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
     channel.second.reset();
     report.write_end.reset();
-    TRY(write_id_maps(child, spec));
-    TRY(retry_eintr("write", [&] { return ::write(go.write_end.get(), "g", 1); }));
+    if (is_full) {
+        TRY(write_id_maps(child, spec));
+        TRY(retry_eintr("write", [&] { return ::write(go.write_end.get(), "g", 1); }));
+    }
     TRY(await_exec(report.read_end));
     if (!zygote.pidfd().is_open()) {
         return Error::from_errno("pidfd_open", EMFILE);
@@ -395,8 +494,8 @@ void ZygoteProcess::end() {
     if (pid_ <= 0) {
         return;
     }
-    // PID 1 of its namespace: the kernel ends all guests with it. Not reaped yet, so the number is
-    // ours.
+    // PID 1 of its namespace, in tier `full`: the kernel ends all guests with it; in the other it
+    // is their parent, and they die with that. Not reaped yet, so the number is ours.
     ::kill(pid_, SIGKILL);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

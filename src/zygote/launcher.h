@@ -1,6 +1,6 @@
 #pragma once
-// launch_zygote: starts PYTHON_BIN as a zygote in namespaces and a read-only root of its own. For
-// the supervisor, which has one thread.
+// launch_zygote: starts PYTHON_BIN as a zygote; in tier `full` in namespaces and a read-only root
+// of its own. For the supervisor, which has one thread.
 
 #include <sys/types.h>
 
@@ -15,6 +15,7 @@
 #include "jail/root/interpreter.h"
 #include "jail/root/jail_settings.h"
 #include "jail/root/root_tree.h"
+#include "jail/tier.h"
 
 namespace snapjail::zygote {
 
@@ -26,6 +27,9 @@ struct ZygoteSettings {
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
     jail::JailSettings jail;
+    jail::Tier tier = jail::Tier::kFull;
+    jail::ProcessPlaces places;  // Tier `process`: see jail/root/slot_places.h.
+    std::uint32_t slots = 0;     // Tier `process`: bounds what all jobs together may fork.
 };
 
 // All that a launch needs, worked out once; a zygote can be launched from it again and again.
@@ -40,8 +44,15 @@ struct ZygoteSpec {
     std::optional<uid_t> outside_id;
 };
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings);
+// The same, where the interpreter has been asked already.
+Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings, jail::Interpreter interpreter);
 
-// Owns the process: it is killed, with all its guests, and reaped when this ends.
+// The tree that tier `full` mounts, and that roots for tier `process` are made from.
+Result<jail::RootTree> plan_tree(const ZygoteSettings& settings,
+                                 const jail::Interpreter& interpreter);
+
+// Owns the process: it is killed and reaped when this ends. In tier `full` all its guests end with
+// it; in tier `process` they do too, and what they have left is for end_strays.
 class ZygoteProcess {
   public:
     ZygoteProcess(pid_t pid, UniqueFd pidfd, UniqueFd channel)

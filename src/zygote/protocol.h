@@ -8,7 +8,7 @@
 
 namespace snapjail::zygote {
 
-constexpr std::uint32_t kProtocolVersion = 1;
+constexpr std::uint32_t kProtocolVersion = 2;
 
 // Descriptors that a zygote finds open when it is exec'ed, besides 0, 1 and 2.
 constexpr int kChannelFd = 3;   // SEQPACKET to the supervisor.
@@ -27,7 +27,11 @@ struct ReadyMessage {
 };
 
 // Front -> zygote.
-enum class CommandKind : std::uint32_t { kSpawn = 1, kKill = 2 };
+enum class CommandKind : std::uint32_t {
+    kSpawn = 1,
+    kKill = 2,
+    kWatch = 3,  // Tier `process`: the guest is about to get its job.
+};
 enum class WarmUp : std::uint32_t {
     kFull,  // The guest touches what a job will touch, before it says that it is ready.
     kNone,  // A job waits for it already: it would only pay for the same pages sooner.
@@ -42,12 +46,15 @@ struct Command {
 // Zygote -> front. kSpawned carries three descriptors: the job's write end, the output's and the
 // result's read end, in this order.
 enum class EventKind : std::uint32_t { kSpawned = 1, kSpawnFailed = 2, kGone = 3 };
+// Which limit of a job the zygote has seen it pass, and has ended it for.
+enum class LimitHit : std::uint32_t { kNone, kMemory, kFolder, kProcesses };
 struct Event {
     EventKind kind = EventKind::kSpawned;
     std::uint32_t step = 0;  // kSpawnFailed: a jail::SetupStep.
     std::uint64_t guest_id = 0;
-    std::int32_t sys_errno = 0;     // kSpawnFailed.
-    std::int32_t wait_status = 0;   // kGone: as from wait4(2).
+    std::int32_t sys_errno = 0;            // kSpawnFailed.
+    std::int32_t wait_status = 0;          // kGone: as from wait4(2).
+    LimitHit limit_hit = LimitHit::kNone;  // kGone.
     std::uint64_t cpu_time_us = 0;  // kGone: user and system time, children waited for included.
 };
 static_assert(std::is_trivially_copyable_v<Command> && std::is_trivially_copyable_v<Event>);

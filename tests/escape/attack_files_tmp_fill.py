@@ -1,13 +1,14 @@
 # Attack: fill the disk by many files.
 # Expect: "ENOSPC"
 # Control: "done"
-
+import time
 
 def main(files=20, size=10 * 2**20):
     for n in range(files):
         told = outcome(write, f"file{n}", size)
         if told != "done":
             return told
+    time.sleep(1)  # Where it is watched from outside, the watch may need a moment.
     return "done"
 
 

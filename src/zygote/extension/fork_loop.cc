@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -16,18 +17,27 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/syscall.h"
 #include "jail/guest/confine_guest.h"
+#include "jail/guest/confine_process_guest.h"
 #include "jail/privileges.h"
+#include "zygote/extension/process_slots.h"
 #include "zygote/protocol.h"
 
 namespace snapjail::zygote {
 namespace {
+
+// How often to look after jobs, and to try again to clean a slot. Tier `process` only.
+constexpr int kLookMs = 20;
+constexpr int kCleanAgainMs = 2;
+constexpr int kLastRoundsMax = 500;
 
 std::uint64_t to_us(const timeval& time) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
@@ -101,9 +111,27 @@ class ForkLoop {
         Pipe output;
         Pipe result;
     };
+    struct GuestRecord {
+        std::uint64_t id = 0;
+        std::uint32_t slot = 0;
+        LimitHit limit_hit = LimitHit::kNone;
+        bool has_front = true;
+    };
+    // A guest that is reaped, and its end to be told.
+    struct Leaving {
+        Event event;
+        std::uint32_t slot = 0;
+        bool has_front = true;
+    };
 
     Result<void> start() {
-        pid_namespace_ = TRY(open_own_namespace("ns/pid"));
+        if (has_namespaces()) {
+            pid_namespace_ = TRY(open_own_namespace("ns/pid"));
+        } else {
+            TRY(retry_eintr("adopt orphans",
+                            [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }));
+            slots_.emplace(plan_, [this](pid_t pid) { return guests_.contains(pid); });
+        }
         sigset_t child_signal;
         sigemptyset(&child_signal);
         sigaddset(&child_signal, SIGCHLD);
@@ -126,7 +154,8 @@ class ForkLoop {
         std::array<pollfd, 3> sources{pollfd{kChannelFd, POLLIN, 0},
                                       pollfd{child_events_.get(), POLLIN, 0},
                                       pollfd{front_.is_open() ? front_.get() : -1, POLLIN, 0}};
-        TRY(retry_eintr("poll", [&] { return ::poll(sources.data(), sources.size(), -1); }));
+        TRY(retry_eintr("poll",
+                        [&] { return ::poll(sources.data(), sources.size(), timeout_ms()); }));
         // The ends first: a front that asks for a guest in a slot has been told that it is free.
         if (sources[1].revents != 0) {
             reap();
@@ -137,7 +166,14 @@ class ForkLoop {
         if (sources[2].revents != 0 && front_.is_open()) {
             obey();
         }
+        if (slots_) {
+            tend_slots();
+        }
         return {};
+    }
+
+    int timeout_ms() const {
+        return !leaving_.empty() ? kCleanAgainMs : slots_ && slots_->is_watching() ? kLookMs : -1;
     }
 
     Result<void> take_front() {
@@ -145,7 +181,7 @@ class ForkLoop {
         auto received =
             receive_with_fds(kChannelFd, std::as_writable_bytes(std::span(&message, 1)));
         if (!received || received->size != sizeof(message) || received->fds.size() != 1) {
-            ::_exit(0);  // The supervisor has gone, or lost its mind: nobody needs us.
+            end_all_and_exit();  // The supervisor has gone, or lost its mind: nobody needs us.
         }
         drop_front();
         front_ = std::move(received->fds[0]);
@@ -153,12 +189,29 @@ class ForkLoop {
     }
 
     void drop_front() {
-        for (const auto& [guest_id, pid] : pids_) {
+        for (auto& [pid, guest] : guests_) {
             ::kill(pid, SIGKILL);
+            guest.has_front = false;  // Their ends are reaped, and told to nobody.
         }
-        pids_.clear();  // Their ends are reaped, and told to nobody.
-        ids_.clear();
+        for (Leaving& leaving : leaving_) {
+            leaving.has_front = false;
+        }
+        pids_.clear();
         front_.reset();
+    }
+
+    // In tier `full` the kernel ends all guests with us: we are PID 1 of their namespace.
+    [[noreturn]] void end_all_and_exit() {
+        drop_front();
+        for (int round = 0; slots_ && round < kLastRoundsMax; ++round) {
+            reap();
+            tend_slots();
+            if (guests_.empty() && leaving_.empty()) {
+                break;
+            }
+            ::poll(nullptr, 0, kCleanAgainMs);
+        }
+        ::_exit(0);
     }
 
     void obey() {
@@ -177,6 +230,11 @@ class ForkLoop {
                 // Not reaped yet, or it would not be in the map: the number is still that guest's.
                 if (auto guest = pids_.find(command.guest_id); guest != pids_.end()) {
                     ::kill(guest->second, SIGKILL);
+                }
+                return;
+            case CommandKind::kWatch:
+                if (auto guest = pids_.find(command.guest_id); slots_ && guest != pids_.end()) {
+                    slots_->watch(guests_[guest->second].slot, guest->second);
                 }
                 return;
         }
@@ -207,26 +265,51 @@ class ForkLoop {
         pipes.job = TRY(make_pipe());
         pipes.output = TRY(make_pipe());
         pipes.result = TRY(make_pipe());
-        TRY(enter_network(command.slot));
-        // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and
-        // not by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
-        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        TRY(has_namespaces() ? enter_namespaces(command.slot) : enter_slot(command.slot));
+        const char* folder = slots_ ? slots_->folder(command.slot) : nullptr;
+        pid_t zygote = ::getpid();
         PyOS_BeforeFork();
         pid_t child = ::fork();
         if (child == 0) {
-            become_guest(pipes, command.warm_up);
+            become_guest(pipes, command.warm_up, {command.slot, folder, zygote});
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
-        if (::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
+        if (has_namespaces() && ::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
             ::_exit(1);  // The next guest would land in this one's namespace: be replaced instead.
         }
         if (child < 0) {
             return Error::from_errno("fork", fork_errno);
         }
         pids_[command.guest_id] = child;
-        ids_[child] = command.guest_id;
+        guests_[child] = {command.guest_id, command.slot};
         return pipes;
+    }
+
+    bool has_namespaces() const { return plan_.tier == jail::Tier::kFull; }
+
+    // The next child becomes PID 1 of a new pid namespace; we stay where we are. By fork() and not
+    // by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
+    Result<void> enter_namespaces(std::uint32_t slot) {
+        TRY(enter_network(slot));
+        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        return {};
+    }
+
+    // A slot is told free only when it is clean; the first time it may hold what an earlier zygote
+    // has left.
+    Result<void> enter_slot(std::uint32_t slot) {
+        if (slot >= kSlotsMax) {
+            return Error::from_errno("find slot", EINVAL);
+        }
+        if (clean_slots_.size() <= slot) {
+            clean_slots_.resize(slot + 1);
+        }
+        if (!clean_slots_[slot] && !slots_->clean(slot)) {
+            return Error::from_errno("clean slot", EBUSY);
+        }
+        clean_slots_[slot] = false;
+        return {};
     }
 
     // A network namespace costs most of all to make and nothing to enter, so each slot keeps one.
@@ -247,11 +330,14 @@ class ForkLoop {
         return {};
     }
 
-    [[noreturn]] void become_guest(const GuestPipes& pipes, WarmUp warm_up) noexcept {
+    [[noreturn]] void become_guest(const GuestPipes& pipes, WarmUp warm_up,
+                                   const jail::ProcessPlace& place) noexcept {
         ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
         jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
                                      pipes.result.write_end.get()};
-        jail::SetupFailure failure = jail::confine_guest(plan_, given);
+        jail::SetupFailure failure = has_namespaces()
+                                         ? jail::confine_guest(plan_, given)
+                                         : jail::confine_process_guest(plan_, place, given);
         if (failure.has_failed()) {
             SetupFailedPayload payload{static_cast<std::uint32_t>(failure.step), failure.sys_errno};
             // One of the two is the pipe, depending on how far it came; the other is not open.
@@ -281,20 +367,54 @@ class ForkLoop {
             if (pid <= 0) {
                 return;
             }
-            auto guest = ids_.find(pid);
-            if (guest == ids_.end()) {
-                continue;
+            auto guest = guests_.find(pid);
+            if (guest == guests_.end()) {
+                continue;  // What a job has left, and we have adopted.
             }
-            Event event{.kind = EventKind::kGone,
-                        .guest_id = guest->second,
-                        .wait_status = status,
-                        .cpu_time_us = to_us(usage.ru_utime) + to_us(usage.ru_stime)};
-            pids_.erase(guest->second);
-            ids_.erase(guest);
-            if (!send_with_fds(front_, std::as_bytes(std::span(&event, 1)), {})) {
-                drop_front();
+            Leaving leaving{{.kind = EventKind::kGone,
+                             .guest_id = guest->second.id,
+                             .wait_status = status,
+                             .limit_hit = guest->second.limit_hit,
+                             .cpu_time_us = to_us(usage.ru_utime) + to_us(usage.ru_stime)},
+                            guest->second.slot,
+                            guest->second.has_front};
+            if (leaving.has_front) {
+                pids_.erase(guest->second.id);
+            }
+            guests_.erase(guest);
+            if (slots_) {
+                slots_->forget(leaving.slot);
+                leaving_.push_back(leaving);
+            } else {
+                tell_gone(leaving);
             }
         }
+    }
+
+    void tell_gone(const Leaving& leaving) {
+        if (leaving.has_front && front_.is_open() &&
+            !send_with_fds(front_, std::as_bytes(std::span(&leaving.event, 1)), {})) {
+            drop_front();
+        }
+    }
+
+    // Tier `process`: what the kernel does by itself where there are namespaces.
+    void tend_slots() {
+        std::vector<Leaving> left;
+        for (const Leaving& leaving : std::exchange(leaving_, {})) {
+            bool is_clean = slots_->clean(leaving.slot);
+            if (!is_clean) {
+                left.push_back(leaving);
+                continue;
+            }
+            clean_slots_[leaving.slot] = true;
+            tell_gone(leaving);
+        }
+        leaving_.insert(leaving_.end(), left.begin(), left.end());
+        slots_->look([this](pid_t pid, LimitHit limit) {
+            guests_[pid].limit_hit = limit;
+            ::kill(pid, SIGKILL);
+        });
     }
 
     const jail::JailPlan& plan_;
@@ -303,9 +423,13 @@ class ForkLoop {
     UniqueFd child_events_;
     UniqueFd front_;
     sigset_t guest_signal_mask_{};
-    std::vector<UniqueFd> networks_;  // By slot.
-    std::unordered_map<std::uint64_t, pid_t> pids_;
-    std::unordered_map<pid_t, std::uint64_t> ids_;
+    std::vector<UniqueFd> networks_;                 // By slot.
+    std::unordered_map<std::uint64_t, pid_t> pids_;  // Of this front's guests, by their id.
+    std::unordered_map<pid_t, GuestRecord> guests_;
+    // Tier `process`.
+    std::optional<ProcessSlots> slots_;
+    std::vector<bool> clean_slots_;
+    std::vector<Leaving> leaving_;  // Reaped; their slots are not clean yet.
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 """What a guest does: warm up, wait for its job, run it, send one frame, end.
 
-Forked warm from zygote.py, or exec'ed cold as `runner.py RESULT_FD`. The frame goes out by the
-extension, which runs no code of the script's.
+Forked warm from zygote.py, or exec'ed cold as `runner.py RESULT_FD FOLDER [WRAPPER]`. The frame
+goes out by the extension, which runs no code of the script's.
 """
 
 import builtins
@@ -13,9 +13,8 @@ import sys
 import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CUSTOM_WRAPPER = os.path.join(HERE, "custom_wrapper.py")
-SCRIPT_PATH = "/tmp/script.py"
-RESULT_PATH = "/tmp/result.json"  # Only for a WRAPPER_PATH of the operator's own.
+SCRIPT_NAME = "script.py"
+RESULT_NAME = "result.json"  # Only for a WRAPPER_PATH of the operator's own.
 RESULT_FILE_BYTES_MAX = 64 << 20  # The front has the true limit; this bounds a read.
 OWN_MODULES = ("_snapjail", "runner", "warmup", "wrapper", "zygote")
 
@@ -35,13 +34,38 @@ _encode, _finish_result, _finish_fault = (
 NOT_JSON_SENTENCE = "main() returned a non-JSON-serializable value"
 
 
-def load_custom_wrapper():
+class Place:
+    """Where this job works: /tmp; where tier `process` has no roots, a folder elsewhere."""
+
+    folder = "/tmp"
+
+    @classmethod
+    def enter(cls, folder):
+        """`folder` is "." where the guest was put into one that only it knows the name of."""
+        if folder != ".":
+            return
+        cls.folder = os.getcwd()
+        wrapper.user_folder = cls.folder + "/"
+        for name in ("HOME", "TMPDIR", "MPLCONFIGDIR"):
+            os.environ[name] = cls.folder
+        if "tempfile" in sys.modules:
+            sys.modules["tempfile"].tempdir = None
+
+    @classmethod
+    def script(cls):
+        return f"{cls.folder}/{SCRIPT_NAME}"
+
+    @classmethod
+    def result(cls):
+        return f"{cls.folder}/{RESULT_NAME}"
+
+
+def load_custom_wrapper(path):
     """The operator's WRAPPER_PATH, compiled; None where our own is in use."""
-    try:
-        with open(CUSTOM_WRAPPER, "rb") as file:
-            return compile(file.read(), CUSTOM_WRAPPER, "exec", dont_inherit=True)
-    except FileNotFoundError:
+    if not path:
         return None
+    with open(path, "rb") as file:
+        return compile(file.read(), path, "exec", dont_inherit=True)
 
 
 def run_warmup(source):
@@ -50,7 +74,7 @@ def run_warmup(source):
     with io.TextIOWrapper(open(os.devnull, "wb"), encoding="utf-8", line_buffering=True) as nowhere:
         sys.stdout = nowhere
         try:
-            value, fault = wrapper.run(wrapper.decode(source.encode()), SCRIPT_PATH)
+            value, fault = wrapper.run(wrapper.decode(source.encode()), Place.script())
         finally:
             sys.stdout = stdout
             sys.modules.pop(wrapper.MODULE_NAME, None)
@@ -62,9 +86,9 @@ def run_warmup(source):
 def warm_guest(wants_warmup):
     """Once in each guest, in its jail, before its job: touches what a job will touch."""
     if wants_warmup:
-        with open(SCRIPT_PATH, "wb") as file:
+        with open(Place.script(), "wb") as file:
             file.write(b"pass\n")
-        os.unlink(SCRIPT_PATH)
+        os.unlink(Place.script())
         run_warmup(warmup.NARROW)
     gc.enable()
 
@@ -91,10 +115,10 @@ def look_fresh():
     for name in OWN_MODULES:
         sys.modules.pop(name, None)
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.argv = [SCRIPT_PATH]
-    sys.orig_argv = [sys.executable, SCRIPT_PATH]
-    if sys.path[:1] != ["/tmp"]:
-        sys.path.insert(0, "/tmp")
+    sys.argv = [Place.script()]
+    sys.orig_argv = [sys.executable, Place.script()]
+    if sys.path[:1] != [Place.folder]:
+        sys.path.insert(0, Place.folder)
     for stream in (sys.stdout, sys.stderr):
         # Line by line: what was printed before a sudden end is kept, and stands in order with what
         # child processes print.
@@ -120,15 +144,15 @@ def send_fault(fault, stdout):
 
 def run_job(source):
     stdout = sys.stdout
-    with open(SCRIPT_PATH, "wb") as file:
+    with open(Place.script(), "wb") as file:
         file.write(source)
-    value, fault = wrapper.run(wrapper.decode(source), SCRIPT_PATH)
+    value, fault = wrapper.run(wrapper.decode(source), Place.script())
     if fault is not None:
         send_fault(fault, stdout)
     try:
         ending, text = _encode(value)  # Frozen here: what the script does later changes nothing.
     except MemoryError as error:
-        send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
+        send_fault(wrapper.describe_fault(error, Place.script()), stdout)
     if ending == 1:
         message = f"{NOT_JSON_SENTENCE}: {text.decode('utf-8', 'replace')}"
         send_fault(wrapper.Fault(wrapper.NOT_JSON, message), stdout)
@@ -142,7 +166,7 @@ def run_job(source):
 def read_result_file():
     """What the operator's wrapper has left: a regular file, or nothing."""
     try:
-        fd = os.open(RESULT_PATH, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(Place.result(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -153,20 +177,20 @@ def read_result_file():
 
 def run_job_by_custom_wrapper(source, code):
     stdout = sys.stdout
-    with open(SCRIPT_PATH, "wb") as file:
+    with open(Place.script(), "wb") as file:
         file.write(source)
     main_module = types.ModuleType("__main__")
-    main_module.__file__ = CUSTOM_WRAPPER
+    main_module.__file__ = code.co_filename
     main_module.__builtins__ = builtins
     sys.modules["__main__"] = main_module
-    sys.argv = [CUSTOM_WRAPPER, SCRIPT_PATH, RESULT_PATH]
+    sys.argv = [code.co_filename, Place.script(), Place.result()]
     try:
         exec(code, main_module.__dict__)
     except SystemExit as error:
         if error.code not in (None, 0):
-            send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
+            send_fault(wrapper.describe_fault(error, Place.script()), stdout)
     except BaseException as error:
-        send_fault(wrapper.describe_fault(error, SCRIPT_PATH), stdout)
+        send_fault(wrapper.describe_fault(error, Place.script()), stdout)
     text = read_result_file()
     if text is None:
         message = "the wrapper ended without writing its result"
@@ -189,8 +213,10 @@ def wait_and_run(custom_wrapper):
 
 def cold_main():
     _native.adopt(int(sys.argv[1]))
+    Place.enter(sys.argv[2])
+    custom_wrapper = load_custom_wrapper(sys.argv[3] if len(sys.argv) > 3 else "")
     look_fresh()
-    wait_and_run(load_custom_wrapper())
+    wait_and_run(custom_wrapper)
 
 
 if __name__ == "__main__":

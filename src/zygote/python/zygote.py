@@ -1,7 +1,7 @@
 """The zygote: imports what scripts will want, warms it, freezes it, and forks guests for ever.
 
-Exec'ed by the supervisor as `zygote.py MODULE,MODULE...` in namespaces and a read-only root of its
-own. Never sees a script.
+Exec'ed by the supervisor as `zygote.py MODULE,MODULE... FOLDER [WRAPPER]`; in tier `full` in
+namespaces and a read-only root of its own. Never sees a script.
 """
 
 import gc
@@ -41,12 +41,15 @@ def main():
     if is_warm:
         preload(STANDARD_MODULES)
         preload(name for name in sys.argv[1].split(",") if name)
-        custom_wrapper = runner.load_custom_wrapper()
+        custom_wrapper = runner.load_custom_wrapper(sys.argv[3] if len(sys.argv) > 3 else "")
         for _ in range(ROUNDS):
             runner.run_warmup(warmup.BROAD)
             runner.run_warmup(warmup.NARROW)
 
+    folder = sys.argv[2]
+
     def be_guest(wants_warmup):
+        runner.Place.enter(folder)
         runner.warm_guest(wants_warmup)
         runner.reseed()
         runner.look_fresh()

@@ -1,4 +1,4 @@
-#include "app/doctor_command.h"
+#include "app/command/doctor_command.h"
 
 #include <boost/json.hpp>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "app/serve_command.h"
+#include "app/command/serve_command.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "app/complaint.h"
-#include "app/library_folder.h"
+#include "app/prepared_zygote.h"
 #include "app/supervisor.h"
 #include "base/log.h"
 
@@ -45,44 +45,31 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
     target[size] = '\0';
 }
 
-std::string layer_names(const Options& options, const zygote::ZygoteSpec& spec) {
-    std::string names =
-        "user namespace,mount namespace,pid namespace,network namespace,ipc namespace,"
-        "uts namespace,cgroup namespace,read-only root,private tmpfs,no capabilities,"
-        "no_new_privs,rlimits,seccomp";
-    // In the open: who asks shall see which part of the layer is not Snapjail's.
-    if (options.jail.seccomp_use == jail::PolicyUse::kReplace) {
-        names += " (the guest's filter is the operator's policy alone)";
-    }
-    if (spec.plan.landlock_abi > 0) {
-        names += ",landlock (ABI " + std::to_string(spec.plan.landlock_abi) + ")";
-    }
-    return names;
-}
-
 const char* mode_name(const Options& options) {
     return options.start == jail::GuestStart::kWarm ? "warm" : "cold";
 }
 
-FrontSettings make_front_settings(const Options& options, const zygote::ZygoteSpec& spec,
+FrontSettings make_front_settings(const Options& options, const PreparedZygote& prepared,
                                   std::uint64_t connections_max) {
     FrontSettings settings;
     settings.log_level = options.log_level;
     auto waiting = std::max(kGuestsWaitingMin, 2 * std::thread::hardware_concurrency());
-    settings.scheduler = {.slots = options.slots,
-                          .guests_waiting_max = std::min(options.slots, waiting),
+    settings.scheduler = {.slots = prepared.slots,
+                          .guests_waiting_max = std::min(prepared.slots, waiting),
                           .queue_depth_max = options.queue_depth_max,
                           .queue_time_max = options.queue_time_max,
                           .wall_time_max = options.limits.wall_time_max,
-                          .cpu_time_max = options.limits.cpu_time_max};
+                          .cpu_time_max = options.limits.cpu_time_max,
+                          .tells_of_jobs = prepared.choice.tier == jail::Tier::kProcess};
     settings.http.connections_max = connections_max;
     // The longest JSON for a byte of script is six: \u0001.
     settings.http.body_bytes_max =
         std::max(settings.http.body_bytes_max, 6 * options.script_bytes_max + 64 * 1024);
     settings.api.script_bytes_max = options.script_bytes_max;
     put_text(settings.mode, mode_name(options));
-    put_text(settings.python_version, spec.interpreter.version);
-    put_text(settings.layers, layer_names(options, spec));
+    put_text(settings.tier, jail::to_string(prepared.choice.tier));
+    put_text(settings.python_version, prepared.spec.interpreter.version);
+    put_text(settings.layers, layer_names(prepared));
     return settings;
 }
 
@@ -106,36 +93,47 @@ Result<std::uint64_t> bound_connections(const Options& options) {
     return connections;
 }
 
+// What stands and what does not: the first lines of the log, as `doctor` would say it.
+void announce(const Options& options, const PreparedZygote& prepared, const Listener& listener) {
+    const jail::Interpreter& interpreter = prepared.spec.interpreter;
+    log::info("started", {{"version", SNAPJAIL_VERSION},
+                          {"tier", jail::to_string(prepared.choice.tier)},
+                          {"mode", mode_name(options)},
+                          {"python", interpreter.program},
+                          {"python_version", interpreter.version},
+                          {"host", options.host},
+                          {"port", std::int64_t{listener.port}},
+                          {"slots", std::int64_t{prepared.slots}},
+                          {"layers", layer_names(prepared)}});
+    if (!prepared.choice.why_not_full.empty()) {
+        log::warning("tier_process", {{"why", prepared.choice.why_not_full}});
+    }
+    if (prepared.places && !prepared.places->why_no_roots().empty()) {
+        log::warning("no_roots", {{"why", prepared.places->why_no_roots()},
+                                  {"so", "jobs work in a folder of their own, which is not /tmp"}});
+    }
+    if (prepared.slots < options.slots) {
+        log::warning("fewer_slots", {{"slots", std::int64_t{prepared.slots}},
+                                     {"why", "there are no more roots: see make-roots --count"}});
+    }
+}
+
 Result<void> serve_until_told(const Options& options) {
     UniqueFd signals = TRY(make_signal_fd());
     ::signal(SIGPIPE, SIG_IGN);
     // PR_SET_DUMPABLE stays: an ordinary user's zygote could not have its id maps written then.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     std::uint64_t connections_max = TRY(bound_connections(options));
-    std::string library_folder = TRY(find_library_folder());
     // Early, so that a port that is taken is told at once; nobody connects before listen().
     Listener listener = TRY(bind_listener(options.host, options.port));
-    zygote::ZygoteSpec spec = TRY(zygote::make_zygote_spec({.python_bin = options.python_bin,
-                                                            .wrapper_path = options.wrapper_path,
-                                                            .library_folder = library_folder,
-                                                            .preload = options.preload,
-                                                            .start = options.start,
-                                                            .limits = options.limits,
-                                                            .jail = options.jail}));
+    PreparedZygote prepared = TRY(prepare_zygote(options, options.slots));
     TRY(start_listening(listener));
-    log::info("started", {{"version", SNAPJAIL_VERSION},
-                          {"tier", "full"},
-                          {"mode", mode_name(options)},
-                          {"python", spec.interpreter.program},
-                          {"python_version", spec.interpreter.version},
-                          {"host", options.host},
-                          {"port", std::int64_t{listener.port}},
-                          {"slots", std::int64_t{options.slots}}});
+    announce(options, prepared, listener);
     SupervisorSettings settings{.url = url_of(options.host, listener.port),
                                 .wall_time_max = options.limits.wall_time_max,
                                 .zygote_lifetime = options.zygote_lifetime,
-                                .front = make_front_settings(options, spec, connections_max)};
-    Supervisor supervisor(std::move(settings), std::move(spec), std::move(listener),
+                                .front = make_front_settings(options, prepared, connections_max)};
+    Supervisor supervisor(std::move(settings), std::move(prepared.spec), std::move(listener),
                           std::move(signals));
     return supervisor.run();
 }

@@ -1,4 +1,4 @@
-#include "app/run_command.h"
+#include "app/command/run_command.h"
 
 #include <unistd.h>
 

@@ -1,0 +1,106 @@
+#include "app/prepared_zygote.h"
+
+#include <utility>
+#include <vector>
+
+#include "app/library_folder.h"
+#include "base/log.h"
+#include "base/syscall.h"
+
+namespace snapjail::app {
+namespace {
+
+constexpr std::size_t kWrapperBytesMax = std::size_t{1} << 20;
+
+// What a configuration asks for and only namespaces can give. Nothing is silently left out.
+Result<void> check_settings(const Options& options) {
+    const jail::JailSettings usual;
+    const jail::JailSettings& own = options.jail;
+    if (!own.entries.empty() || !own.tmpfs.empty() || own.cwd != usual.cwd) {
+        return Error{ErrorKind::kUnsupported, "NSJAIL_CONFIG", 0,
+                     "its mounts, or its cwd, need tier full, and this is tier process"};
+    }
+    if (own.seccomp_use == jail::PolicyUse::kReplace) {
+        // The guest's filter is what keeps it to its own user id there.
+        return Error{ErrorKind::kUnsupported, "SNAPJAIL_SECCOMP", 0,
+                     "replace needs tier full, and this is tier process"};
+    }
+    if (own.hostname != usual.hostname || own.uid != usual.uid || own.gid != usual.gid ||
+        own.shows_proc != usual.shows_proc) {
+        log::warning("configuration",
+                     {{"problem",
+                       "hostname, uidmap, gidmap and mount_proc mean nothing in tier "
+                       "process: guests have their slot's id and no /proc"}});
+    }
+    return {};
+}
+
+Result<jail::SlotPlaces> prepare_places(const Options& options, std::uint32_t slots,
+                                        const PreparedZygote& prepared,
+                                        const std::string& library_folder) {
+    jail::SlotPlacesSettings settings{.roots_folder = options.roots_folder,
+                                      .slots = slots,
+                                      .interpreter = &prepared.spec.interpreter,
+                                      .readable = {library_folder},
+                                      .own_wrapper = {}};
+    if (!options.wrapper_path.empty()) {
+        settings.readable.push_back(options.wrapper_path);
+        settings.own_wrapper = TRY(read_file(options.wrapper_path, kWrapperBytesMax));
+    }
+    return jail::SlotPlaces::prepare(prepared.choice, settings);
+}
+
+}  // namespace
+
+Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slots) {
+    std::string library_folder = TRY(find_library_folder());
+    PreparedZygote prepared;
+    prepared.slots = slots;
+    prepared.seccomp_use = options.jail.seccomp_use;
+    prepared.choice = TRY(jail::choose_tier(options.isolation));
+    prepared.spec.interpreter = TRY(jail::probe_interpreter(options.python_bin, library_folder));
+    zygote::ZygoteSettings settings{.python_bin = options.python_bin,
+                                    .wrapper_path = options.wrapper_path,
+                                    .library_folder = library_folder,
+                                    .preload = options.preload,
+                                    .start = options.start,
+                                    .limits = options.limits,
+                                    .jail = options.jail,
+                                    .tier = prepared.choice.tier,
+                                    .places = {},
+                                    .slots = slots};
+    if (prepared.choice.tier == jail::Tier::kProcess) {
+        TRY(check_settings(options));
+        prepared.places.emplace(TRY(prepare_places(options, slots, prepared, library_folder)));
+        prepared.slots = prepared.places->slots();
+        settings.places = prepared.places->places();
+        settings.slots = prepared.slots;
+    }
+    prepared.spec = TRY(zygote::make_zygote_spec(settings, std::move(prepared.spec.interpreter)));
+    return prepared;
+}
+
+std::string layer_names(const PreparedZygote& prepared) {
+    std::string names;
+    if (prepared.choice.tier == jail::Tier::kFull) {
+        names =
+            "user namespace,mount namespace,pid namespace,network namespace,ipc namespace,"
+            "uts namespace,cgroup namespace,read-only root,private tmpfs,";
+    } else {
+        const jail::ProcessPlaces& places = prepared.places->places();
+        names += places.slot_uid_first != 0 ? "own user ids," : "";
+        names += places.has_roots != 0 ? "own roots," : "";
+        names += "memory watch,";
+    }
+    names += "no capabilities,no_new_privs,rlimits,seccomp";
+    // In the open: who asks shall see which part of the layer is not Snapjail's.
+    if (prepared.seccomp_use == jail::PolicyUse::kReplace) {
+        names += " (the guest's filter is the operator's policy alone)";
+    }
+    if (prepared.spec.plan.landlock_abi > 0) {
+        names += ",landlock (ABI " + std::to_string(prepared.spec.plan.landlock_abi) + ")";
+    }
+    return names;
+}
+
+}  // namespace snapjail::app

@@ -1,0 +1,32 @@
+#pragma once
+// prepare_zygote: from the operator's settings to all that a zygote is launched from: the tier that
+// this host allows, the interpreter, and in tier `process` the places of guests. For `serve`, `run`
+// and `doctor` alike.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "app/options.h"
+#include "base/result.h"
+#include "jail/root/slot_places.h"
+#include "jail/tier_choice.h"
+#include "zygote/launcher.h"
+
+namespace snapjail::app {
+
+struct PreparedZygote {
+    jail::TierChoice choice;
+    std::optional<jail::SlotPlaces> places;  // Tier `process`; outlives its zygotes.
+    zygote::ZygoteSpec spec;
+    jail::PolicyUse seccomp_use = jail::PolicyUse::kJoined;
+    std::uint32_t slots = 0;  // What was asked for, or as many as there are roots.
+};
+
+// kUnsupported: this host gives less than was asked for; the error names the flag that would help.
+Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slots);
+
+// The names of the walls that stand, separated by commas, as /health tells them.
+std::string layer_names(const PreparedZygote& prepared);
+
+}  // namespace snapjail::app

@@ -1,0 +1,66 @@
+#include "jail/tier_choice.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "jail/landlock.h"
+
+namespace snapjail::jail {
+namespace {
+
+// Abstract sockets and signals to outside: what an id of its own would do for a guest otherwise.
+constexpr std::uint32_t kLandlockScopes = 6;
+
+const HostLayer* find_missing(const std::vector<HostLayer>& layers) {
+    auto found = std::find_if(layers.begin(), layers.end(), [](const HostLayer& layer) {
+        return !layer.stands && layer.need == Need::kRequired;
+    });
+    return found == layers.end() ? nullptr : &*found;
+}
+
+std::string describe(const HostLayer& missing) {
+    return missing.name + ": " + missing.detail + "; to mend: " + missing.remedy;
+}
+
+Error lacks(const char* tier, const std::string& what) {
+    return Error{ErrorKind::kUnsupported, tier, 0, what};
+}
+
+Result<TierChoice> choose_process() {
+    TierChoice choice{.tier = Tier::kProcess, .layers = probe_process_host(), .why_not_full = {}};
+    if (const HostLayer* missing = find_missing(choice.layers)) {
+        return lacks("reach tier process", describe(*missing));
+    }
+    choice.may_own_uid = stands(choice.layers, kOwnUidsLayer);
+    choice.may_chroot = stands(choice.layers, kOwnRootsLayer);
+    if (!choice.may_own_uid && landlock_abi() < kLandlockScopes) {
+        return lacks("reach tier process",
+                     "nothing keeps jobs from signalling each other: that takes user ids of their "
+                     "own (start as root, with the capabilities SETUID and SETGID) or a kernel "
+                     "from 6.12 on with Landlock");
+    }
+    return choice;
+}
+
+}  // namespace
+
+Result<TierChoice> choose_tier(Isolation isolation) {
+    TierChoice full{.tier = Tier::kFull, .layers = {}, .why_not_full = {}};
+    if (isolation != Isolation::kProcess) {
+        full.layers = probe_host();
+        const HostLayer* missing = find_missing(full.layers);
+        if (missing == nullptr) {
+            return full;
+        }
+        full.why_not_full = describe(*missing);
+        if (isolation == Isolation::kFull) {
+            return lacks("reach tier full", full.why_not_full);
+        }
+    }
+    TierChoice process = TRY(choose_process());
+    process.why_not_full =
+        isolation == Isolation::kProcess ? "--isolation=process was asked for" : full.why_not_full;
+    return process;
+}
+
+}  // namespace snapjail::jail

@@ -1,0 +1,23 @@
+#pragma once
+// A job's own folder, seen from outside: emptied after the job, measured while it runs. The names
+// and trees in it are hostile: nothing is followed, and no depth or number of them needs memory.
+
+#include <cstdint>
+
+namespace snapjail::zygote {
+
+// Removes all that is in `path`. The caller has the file system ids of its owner, and no process
+// changes it meanwhile. System calls only: it may run in a child that shares our memory. Returns
+// false, with errno, if something is left.
+bool empty_job_folder(const char* path) noexcept;
+
+struct FolderUse {
+    std::uint64_t bytes = 0;  // Blocks that are allocated, not lengths: holes cost nothing.
+    std::uint64_t entries = 0;
+    bool is_whole = true;  // False: a folder refused to be read, or there were too many.
+};
+
+// Counts until `entries_max`.
+FolderUse measure_job_folder(const char* path, std::uint64_t entries_max);
+
+}  // namespace snapjail::zygote

@@ -1,0 +1,206 @@
+#include "zygote/extension/process_slots.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "zygote/extension/job_folder.h"
+#include "zygote/strays.h"
+
+namespace snapjail::zygote {
+namespace {
+
+// A job that fills memory as fast as it can gets some 50 MB further between two looks.
+constexpr std::chrono::milliseconds kLookEvery{20};
+// A look may cost this part of our time; where there are many processes they are looked at less
+// often.
+constexpr int kShareOfTime = 20;
+constexpr std::uint64_t kBlockBytes = 512;
+constexpr std::uint64_t kFolderSlackMin = std::uint64_t{1} << 20;
+
+struct CleanOrders {
+    uid_t id;
+    const char* folder;
+    bool is_clean;
+};
+
+// With the slot's id, so that the kernel itself says what is the slot's. Raw calls: the C library's
+// would want to change all threads of what it takes for its process.
+int clean_as_owner(void* argument) {
+    auto& orders = *static_cast<CleanOrders*>(argument);
+    if (::syscall(SYS_setgroups, 0, nullptr) != 0 ||
+        ::syscall(SYS_setresgid, orders.id, orders.id, orders.id) != 0 ||
+        ::syscall(SYS_setresuid, orders.id, orders.id, orders.id) != 0 ||
+        ::syscall(SYS_geteuid) != static_cast<long>(orders.id)) {
+        return 1;  // Never on: what follows would hit others.
+    }
+    // The kernel holds its list of processes meanwhile: no fork() escapes.
+    ::kill(-1, SIGKILL);
+    orders.is_clean = empty_job_folder(orders.folder);
+    return 0;
+}
+
+// A child that shares our memory and suspends us: a fork would copy some 50 MB of page tables.
+bool run_clean_as_owner(CleanOrders& orders) {
+    constexpr std::size_t kStackBytes = 128 * 1024;
+    static std::unique_ptr<std::array<char, kStackBytes>> stack(new std::array<char, kStackBytes>);
+    // No signal at its end: it is not one of those that reap() waits for.
+    pid_t child =
+        ::clone(clean_as_owner, stack->data() + stack->size(), CLONE_VM | CLONE_VFORK, &orders);
+    if (child < 0) {
+        return false;
+    }
+    while (::waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
+    }
+    return orders.is_clean;
+}
+
+// For as long as it lives we are the slot's owner where files are concerned, /proc included.
+class FileOwner {
+  public:
+    FileOwner(uid_t id, bool applies) : applies_(applies) {
+        if (applies_) {
+            ::setfsgid(id);
+            ::setfsuid(id);
+        }
+    }
+    FileOwner(const FileOwner&) = delete;
+    FileOwner& operator=(const FileOwner&) = delete;
+    ~FileOwner() {
+        if (applies_) {
+            ::setfsuid(::geteuid());
+            ::setfsgid(::getegid());
+        }
+    }
+
+  private:
+    bool applies_;
+};
+
+// Files that are open and have no name any more: no walk of the folder finds them.
+std::uint64_t nameless_bytes(pid_t pid) {
+    std::string path = "/proc/" + std::to_string(pid) + "/fd";
+    std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+    std::uint64_t bytes = 0;
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+        struct stat status {};
+        bool is_nameless = ::fstatat(::dirfd(folder.get()), entry->d_name, &status, 0) == 0 &&
+                           S_ISREG(status.st_mode) && status.st_nlink == 0;
+        bytes += is_nameless ? static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes : 0;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+ProcessSlots::ProcessSlots(const jail::JailPlan& plan, std::function<bool(pid_t)> is_guest)
+    : plan_(plan), is_guest_(std::move(is_guest)) {}
+
+uid_t ProcessSlots::uid_of(std::uint32_t slot) const {
+    return plan_.places.slot_uid_first + slot;
+}
+
+const char* ProcessSlots::folder(std::uint32_t slot) {
+    std::string& folder = folders_[slot];
+    if (folder.empty()) {
+        folder = std::string(plan_.places.slots.data()) + "/" +
+                 std::to_string(plan_.places.numbers[slot]);
+    }
+    return folder.c_str();
+}
+
+std::string ProcessSlots::job_folder(std::uint32_t slot) {
+    return plan_.places.has_roots != 0 ? std::string(folder(slot)) + "/tmp" : folder(slot);
+}
+
+bool ProcessSlots::clean(std::uint32_t slot) {
+    std::string folder = job_folder(slot);
+    if (!has_own_uids()) {
+        return end_strays(is_guest_, {}) && empty_job_folder(folder.c_str());
+    }
+    CleanOrders orders{uid_of(slot), folder.c_str(), false};
+    return run_clean_as_owner(orders) && end_strays(is_guest_, {});
+}
+
+void ProcessSlots::watch(std::uint32_t slot, pid_t guest) {
+    watched_[slot] = {guest, read_process(guest).anonymous_bytes};
+}
+
+void ProcessSlots::forget(std::uint32_t slot) {
+    watched_.erase(slot);
+}
+
+ProcessSlots::Use ProcessSlots::use_of(const Watched& watched) {
+    Use use;
+    for (const ProcessRow& row : read_process_tree(watched.guest)) {
+        use.processes.push_back(row.pid);
+        use.threads += row.threads;
+        use.anonymous_bytes +=
+            row.anonymous_bytes - std::min(row.anonymous_bytes, watched.anonymous_at_start);
+        use.shared_bytes = std::max(use.shared_bytes, row.shared_bytes);
+    }
+    return use;
+}
+
+bool ProcessSlots::is_past_memory(std::uint32_t slot, const Use& use) const {
+    std::uint64_t limit = plan_.places.memory_bytes_max;
+    if (use.anonymous_bytes + use.shared_bytes <= limit) {
+        return false;
+    }
+    // That counts a page once for each process that has it since a fork. So ask more exactly, which
+    // costs more.
+    FileOwner owner(uid_of(slot), has_own_uids());
+    std::uint64_t exact = 0;
+    for (pid_t pid : use.processes) {
+        exact += proportional_bytes(pid);
+    }
+    return exact == 0 || exact > limit;
+}
+
+bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
+    FileOwner owner(uid_of(slot), has_own_uids());
+    FolderUse folder = measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
+    for (pid_t pid : use.processes) {
+        folder.bytes += nameless_bytes(pid);
+    }
+    // One file of the largest size that RLIMIT_FSIZE allows, and a script, must have room.
+    std::uint64_t slack = std::max(kFolderSlackMin, plan_.tmp_bytes_max / 16);
+    return !folder.is_whole || folder.bytes > plan_.tmp_bytes_max + slack;
+}
+
+void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) {
+    Clock::time_point started = Clock::now();
+    if (watched_.empty() || started < next_look_) {
+        return;
+    }
+    // A process that refuses to be found below its guest (PR_SET_CHILD_SUBREAPER off, then
+    // orphaned) is ours now.
+    (void)end_strays(is_guest_, {});
+    for (const auto& [slot, watched] : watched_) {
+        Use use = use_of(watched);
+        if (is_past_memory(slot, use)) {
+            on_overrun(watched.guest, LimitHit::kMemory);
+        } else if (is_past_folder(slot, use)) {
+            on_overrun(watched.guest, LimitHit::kFolder);
+        } else if (use.threads > plan_.places.processes_max) {
+            on_overrun(watched.guest, LimitHit::kProcesses);
+        }
+    }
+    Clock::time_point now = Clock::now();
+    next_look_ = now + std::max<Clock::duration>(kLookEvery, kShareOfTime * (now - started));
+}
+
+}  // namespace snapjail::zygote
