@@ -35,7 +35,8 @@ class Step:
 
 
 def sources(*suffixes):
-    return sorted(str(p.relative_to(ROOT)) for folder in ("src", "bench") for s in suffixes
+    folders = ("src", "bench", "tests/fuzz")
+    return sorted(str(p.relative_to(ROOT)) for folder in folders for s in suffixes
                   for p in (ROOT / folder).rglob("*" + s))
 
 
@@ -108,15 +109,21 @@ def steps(is_quick):
         pytest("deploy", "tests/deploy"),
         pytest("bench", "tests/bench"),
     ]
-    for preset in ("asan", "tsan"):
-        rows += [build(preset), unit(preset),
-                 pytest(f"contract {preset}", "tests/contract", "-m", "not slow", preset=preset)]
+    rows += [build("asan"), unit("asan"),
+             pytest("contract asan", "tests/contract", "-m", "not slow", preset="asan"),
+             # Each process of the service has one thread: what races there could be, units show.
+             build("tsan"), unit("tsan")]
     obstacle = clang_obstacle()
     rows += [build("clang", obstacle=obstacle),
              # Needs only what configuring makes, so a build that fails keeps no findings back.
-             Step("clang-tidy", ["tools/clang_tidy.py", "build/clang"], obstacle=obstacle)]
-    return [Step(**{**vars(s), "command": plain + s.command}) if re.search("[at]san", s.name) else s
-            for s in rows]
+             Step("clang-tidy", ["tools/clang_tidy.py", "build/clang"], obstacle=obstacle),
+             build("fuzz", obstacle=obstacle),
+             # Fifteen seconds a target; a long run is by hand: docs/fuzzing.md.
+             Step("fuzz", ["tests/fuzz/run.py", "--seconds=15", "--junit={junit}"],
+                  needs="build fuzz", has_junit=True, obstacle=obstacle)]
+    has_sanitizers = re.compile("[at]san|fuzz")
+    return [Step(**{**vars(s), "command": plain + s.command})
+            if has_sanitizers.search(s.name) else s for s in rows]
 
 
 def slug(step):

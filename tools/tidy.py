@@ -39,6 +39,7 @@ RAW_DESCRIPTORS = (r"^src/base/(unique_fd|syscall)\.cc|^src/zygote/(launcher\.cc
                    r"|^src/jail/(root/(build_root|bind_source)|guest/\w+|landlock)\.cc")
 CXX = r"^src/.*\.(cc|h)$"
 CXX_TEST = r"_test\.cc$"
+FOR_TESTS = CXX_TEST + r"|_for_test\.h$"
 EVERYTHING = r""
 THIS_FILE = r"^tools/tidy\.py$"
 
@@ -120,7 +121,7 @@ def breaches(path, text):
 def crowded_folders(paths):
     counts = {}
     for path in paths:
-        if path.startswith(FILES_PER_FOLDER[0]) and not re.search(CXX_TEST, path):
+        if path.startswith(FILES_PER_FOLDER[0]) and not re.search(FOR_TESTS, path):
             folder = os.path.dirname(path)
             counts[folder] = counts.get(folder, 0) + 1
     return [(folder, count) for folder, count in counts.items() if count > FILES_PER_FOLDER[1]]

@@ -38,6 +38,7 @@ struct CommandLine {
     Options serve_options;
     Options run_options;
     Options doctor_options;
+    Options check_config_options;
     Options make_roots_options;
     std::string file;
     bool wants_json = false;
@@ -86,6 +87,7 @@ void declare(CommandLine& line) {
 
     line.check_config = line.app.add_subcommand("check-config", kCheckConfigHelp);
     line.check_config->add_option("FILE", line.config_file, "The file.")->required();
+    snapjail::app::add_check_config_options(*line.check_config, line.check_config_options);
 
     line.seccomp_table = line.app.add_subcommand(
         "seccomp-table",
@@ -102,9 +104,9 @@ int run_command(const CommandLine& line, Options& options, int (*command)(const 
     return command(line);
 }
 
-int check_config(const std::string& file) {
+int check_config(const std::string& file, const Options& options) {
     using snapjail::jail::nsjail::Severity;
-    auto loaded = snapjail::jail::nsjail::load_config_file(file);
+    auto loaded = snapjail::jail::nsjail::load_config_file(file, options.seccomp_use);
     if (!loaded) {
         std::fprintf(stderr, "snapjail: %s\n", loaded.error().to_string().c_str());
         return kExitUsage;
@@ -145,7 +147,7 @@ int dispatch(CommandLine& line) {
         });
     }
     if (line.check_config->parsed()) {
-        return check_config(line.config_file);
+        return check_config(line.config_file, line.check_config_options);
     }
     if (line.seccomp_table->parsed()) {
         std::string table = line.wants_json ? snapjail::jail::syscall_table_json() + "\n"

@@ -253,6 +253,16 @@ void add_capacity(Declarer& declare, Options& options) {
                   [&](std::uint64_t count) { options.connections_max = count; });
 }
 
+void add_seccomp(Declarer& declare, Options& options) {
+    declare.choice(
+        {"--seccomp", "SNAPJAIL_SECCOMP", "joined|replace",
+         "What becomes of the seccomp policy in that file. joined: the stricter answer "
+         "counts, its\nor Snapjail's. replace: it stands in place of the guest's "
+         "filter, and may be weaker."},
+        {"joined", "replace"}, static_cast<std::size_t>(options.seccomp_use),
+        [&](std::size_t index) { options.seccomp_use = static_cast<jail::PolicyUse>(index); });
+}
+
 void add_roots_folder(Declarer& declare, Options& options) {
     declare.text({"--roots", "SNAPJAIL_ROOTS", "PATH",
                   "Tier process: where `snapjail make-roots` has laid a root for each slot."},
@@ -282,6 +292,7 @@ void add_isolation(Declarer& declare, Options& options) {
                   "and variables\nbeat it, it beats the defaults; `snapjail check-config FILE` "
                   "says what it comes to."},
                  "", [&](const std::string& text) { options.nsjail_config = text; });
+    add_seccomp(declare, options);
 }
 
 void add_log_level(Declarer& declare, Options& options) {
@@ -308,7 +319,7 @@ void add_operation(Declarer& declare, Options& options) {
 Result<void> apply_config_file(Options& options) {
     const std::string& path = options.nsjail_config;
     using jail::nsjail::Severity;
-    auto file = TRY(jail::nsjail::load_config_file(path));
+    auto file = TRY(jail::nsjail::load_config_file(path, options.seccomp_use));
     log::start("config", options.log_level);
     std::size_t errors = 0;
     for (const auto& one : file.diagnostics.all()) {
@@ -414,6 +425,12 @@ void add_make_roots_options(CLI::App& app, Options& options) {
                   [&](std::uint64_t count) { options.roots = static_cast<std::uint32_t>(count); });
 }
 
+void add_check_config_options(CLI::App& app, Options& options) {
+    Declarer declare(app, options);
+    declare.group("Isolation");
+    add_seccomp(declare, options);
+}
+
 Result<void> complete_options(Options& options) {
     // CLI11 takes a variable that is set and empty for one that is not set. Here that is a guess.
     const char* jailed = std::getenv("USE_NSJAIL");
@@ -423,6 +440,9 @@ Result<void> complete_options(Options& options) {
     }
     if (!options.nsjail_config.empty()) {
         TRY(apply_config_file(options));
+    } else if (options.seccomp_use == jail::PolicyUse::kReplace) {
+        return Error{ErrorKind::kInvalid, "SNAPJAIL_SECCOMP", 0,
+                     "replace needs a policy to stand in place of ours; NSJAIL_CONFIG names none"};
     }
     if (!options.wrapper_path.empty() && ::access(options.wrapper_path.c_str(), R_OK) != 0) {
         return Error::from_errno("WRAPPER_PATH", errno, options.wrapper_path);

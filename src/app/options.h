@@ -14,6 +14,7 @@
 #include "jail/jail_plan.h"
 #include "jail/limits.h"
 #include "jail/root/jail_settings.h"
+#include "jail/seccomp_policy.h"
 #include "jail/tier_choice.h"
 
 namespace CLI {
@@ -44,11 +45,17 @@ struct Options {
     std::chrono::seconds zygote_lifetime{600};
     log::Level log_level = log::Level::kInfo;
     std::string nsjail_config;
+    jail::PolicyUse seccomp_use = jail::PolicyUse::kJoined;
     std::set<std::string, std::less<>> given;  // Flags that were set, as such or as a variable.
 
     static std::uint32_t default_slots();
 };
 
+// What each of the commands takes. `options` must outlive `app`.
+void add_serve_options(CLI::App& app, Options& options);
+void add_run_options(CLI::App& app, Options& options);
+void add_doctor_options(CLI::App& app, Options& options);
+void add_check_config_options(CLI::App& app, Options& options);
 // What `serve`, `run`, `doctor` and `make-roots` take. `options` must outlive `app`.
 void add_serve_options(CLI::App& app, Options& options);
 void add_run_options(CLI::App& app, Options& options);

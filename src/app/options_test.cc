@@ -152,6 +152,17 @@ TEST(Options, AnNsjailConfigurationThatIsNotThereIsRefused) {
     EXPECT_EQ(refused.error().sys_errno, ENOENT);
 }
 
+TEST(Options, ReplacingTheSeccompFilterNeedsAPolicy) {
+    Options options;
+    options.python_bin = "sh";
+    options.seccomp_use = jail::PolicyUse::kReplace;
+
+    auto refused = complete_options(options);
+
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_STREQ(refused.error().operation, "SNAPJAIL_SECCOMP");
+}
+
 TEST(Options, AnInterpreterIsFoundOnThePath) {
     Options options;
     options.python_bin = "sh";

@@ -20,6 +20,11 @@ Result<void> check_settings(const Options& options) {
         return Error{ErrorKind::kUnsupported, "NSJAIL_CONFIG", 0,
                      "its mounts, or its cwd, need tier full, and this is tier process"};
     }
+    if (own.seccomp_use == jail::PolicyUse::kReplace) {
+        // The guest's filter is what keeps it to its own user id there.
+        return Error{ErrorKind::kUnsupported, "SNAPJAIL_SECCOMP", 0,
+                     "replace needs tier full, and this is tier process"};
+    }
     if (own.hostname != usual.hostname || own.uid != usual.uid || own.gid != usual.gid ||
         own.shows_proc != usual.shows_proc) {
         log::warning("configuration",
@@ -51,6 +56,7 @@ Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slot
     std::string library_folder = TRY(find_library_folder());
     PreparedZygote prepared;
     prepared.slots = slots;
+    prepared.seccomp_use = options.jail.seccomp_use;
     prepared.choice = TRY(jail::choose_tier(options.isolation));
     prepared.spec.interpreter = TRY(jail::probe_interpreter(options.python_bin, library_folder));
     zygote::ZygoteSettings settings{.python_bin = options.python_bin,
@@ -86,7 +92,11 @@ std::string layer_names(const PreparedZygote& prepared) {
         names += places.has_roots != 0 ? "own roots," : "";
         names += "memory watch,";
     }
-    names += "no capabilities,no_new_privs,seccomp,rlimits";
+    names += "no capabilities,no_new_privs,rlimits,seccomp";
+    // In the open: who asks shall see which part of the layer is not Snapjail's.
+    if (prepared.seccomp_use == jail::PolicyUse::kReplace) {
+        names += " (the guest's filter is the operator's policy alone)";
+    }
     if (prepared.spec.plan.landlock_abi > 0) {
         names += ",landlock (ABI " + std::to_string(prepared.spec.plan.landlock_abi) + ")";
     }

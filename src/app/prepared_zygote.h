@@ -19,6 +19,7 @@ struct PreparedZygote {
     jail::TierChoice choice;
     std::optional<jail::SlotPlaces> places;  // Tier `process`; outlives its zygotes.
     zygote::ZygoteSpec spec;
+    jail::PolicyUse seccomp_use = jail::PolicyUse::kJoined;
     std::uint32_t slots = 0;  // What was asked for, or as many as there are roots.
 };
 

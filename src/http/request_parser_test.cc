@@ -90,6 +90,7 @@ TEST(RequestParser, AContentTypeSentTwiceIsAList) {
 TEST(RequestParser, ThePathOfAnAbsoluteTargetIsWithoutTheHost) {
     EXPECT_EQ(parse("GET http://h:1/p?q HTTP/1.1\r\nHost: h\r\n\r\n").request.path, "/p");
     EXPECT_EQ(parse("GET http://h HTTP/1.1\r\nHost: h\r\n\r\n").request.path, "/");
+    EXPECT_EQ(parse("GET http://h?q=/p HTTP/1.1\r\nHost: h\r\n\r\n").request.path, "/");
     EXPECT_EQ(parse("GET //h/p HTTP/1.1\r\nHost: h\r\n\r\n").request.path, "//h/p");
     EXPECT_EQ(parse("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").request.path, "*");
 }
@@ -231,6 +232,14 @@ TEST(RequestParser, TakesABodyOfExactlyTheLimitAndNotOneByteMore) {
     EXPECT_EQ(parse(chunked + "5\r\n01234\r\n6\r\n", limits).refused, 413);
     EXPECT_EQ(parse(chunked + "b\r\n", limits).refused, 413);
     EXPECT_EQ(parse(chunked + "ffffffffffffffff\r\n", limits).refused, 413);
+}
+
+TEST(RequestParser, ABodyOfNoChunksMayTrickleIn) {
+    std::string empty = with_headers("Transfer-Encoding: chunked\r\n") + "0\r\n\r\n";
+    for (std::size_t piece : {1u, 2u, 3u, 4u}) {
+        EXPECT_TRUE(parse(empty, {}, piece).is_complete) << piece;
+        EXPECT_EQ(parse(empty + "GET", {}, piece).rest, "GET") << piece;
+    }
 }
 
 TEST(RequestParser, ReadsChunksWhateverTheirExtensionsAndTrailers) {

@@ -198,6 +198,18 @@ void check_arguments(Assembler& code) {
     }
 }
 
+Result<SeccompProgram> to_program(std::span<const sock_filter> code) {
+    if (code.size() > kFilterInstructionsMax) {
+        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
+                     std::to_string(code.size()) + " instructions, the kernel takes " +
+                         std::to_string(kFilterInstructionsMax)};
+    }
+    SeccompProgram program;
+    program.count = static_cast<std::uint32_t>(code.size());
+    std::copy(code.begin(), code.end(), program.instructions.begin());
+    return program;
+}
+
 // Put a guest of tier `process` into its place, and look after it there. Denied to all others, and
 // to each guest by its own filter.
 constexpr auto kProcessTierSetup = std::to_array<std::string_view>(
@@ -254,15 +266,7 @@ Result<SeccompProgram> join(std::span<const sock_filter> own, const SeccompProgr
             break;
         }
     }
-    if (code.size() > kFilterInstructionsMax) {
-        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
-                     std::to_string(code.size()) + " instructions, the kernel takes " +
-                         std::to_string(kFilterInstructionsMax)};
-    }
-    SeccompProgram program;
-    program.count = static_cast<std::uint32_t>(code.size());
-    std::copy(code.begin(), code.end(), program.instructions.begin());
-    return program;
+    return to_program(code);
 }
 
 }  // namespace
@@ -278,6 +282,9 @@ Result<SeccompProgram> compile_zygote_filter(Tier tier) {
 }
 
 Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
+    if (rules.own_policy_use == PolicyUse::kReplace && !rules.own_policy.empty()) {
+        return to_program(rules.own_policy);
+    }
     // The architecture needs no second look: the zygote's filter stays in force and kills all
     // others.
     Assembler code;

@@ -289,7 +289,8 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
                                         .shares_processes = !is_full,
-                                        .own_policy = settings.jail.seccomp_policy}));
+                                        .own_policy = settings.jail.seccomp_policy,
+                                        .own_policy_use = settings.jail.seccomp_use}));
     TRY(put_settings(plan, settings.jail));
     plan.tmp_bytes_max = limits.tmp_bytes_max;
     plan.tmp_inodes_max = limits.tmp_inodes_max;

@@ -12,10 +12,15 @@ namespace snapjail::jail::nsjail {
 namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kPolicyBytesMax = std::size_t{1} << 20;
 
 std::optional<std::string> environment_variable(const std::string& name) {
     const char* value = std::getenv(name.c_str());
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+Result<std::string> read_policy(const std::string& path) {
+    return read_file(path, kPolicyBytesMax);
 }
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -73,6 +78,16 @@ void describe_entry(const Entry& entry, Description& out) {
     }
 }
 
+std::string describe_seccomp(const JailSettings& jail) {
+    if (jail.seccomp_policy.empty()) {
+        return "Snapjail's own filters";
+    }
+    std::string size = std::to_string(jail.seccomp_policy.size()) + " instructions";
+    return jail.seccomp_use == PolicyUse::kReplace
+               ? "Snapjail's list of calls, and within it the file's policy alone: " + size
+               : "Snapjail's own filters, and a policy of " + size;
+}
+
 void describe_settings(const FileSettings& settings, Description& out) {
     const JailSettings& jail = settings.jail;
     out.put("interpreter", settings.python_bin.empty()
@@ -97,11 +112,14 @@ void describe_settings(const FileSettings& settings, Description& out) {
         out.put("tmpfs of each job's", tmpfs.path + ", " + mebibytes(tmpfs.bytes_max) +
                                            (tmpfs.is_read_only ? ", read-only" : ""));
     }
-    out.put("seccomp", jail.seccomp_policy.empty()
-                           ? "Snapjail's own filters"
-                           : "Snapjail's own filters, and a policy of " +
-                                 std::to_string(jail.seccomp_policy.size()) + " instructions");
-    out.put("always", "no network, no capabilities, read-only root, namespaces of each job's own");
+    out.put("seccomp", describe_seccomp(jail));
+    out.put("where it is silent", "Snapjail's own values hold, not nsjail's; --help has them");
+    bool may_make_namespaces =
+        jail.seccomp_use == PolicyUse::kReplace && !jail.seccomp_policy.empty();
+    out.put("always",
+            std::string("no network, no capabilities") +
+                (may_make_namespaces ? " but in namespaces that the policy lets it make" : "") +
+                ", read-only root, namespaces of each job's own");
 }
 
 }  // namespace
@@ -123,10 +141,10 @@ ConfigFile judge_config(const std::string& text, const Surroundings& surrounding
     return file;
 }
 
-Result<ConfigFile> load_config_file(const std::string& path) {
+Result<ConfigFile> load_config_file(const std::string& path, PolicyUse use) {
     std::string text = TRY(read_file(path, kFileBytesMax));
     std::string folder = std::filesystem::absolute(path).parent_path().string();
-    return judge_config(text, {.folder = folder, .variable = environment_variable});
+    return judge_config(text, {folder, environment_variable, read_policy, use});
 }
 
 }  // namespace snapjail::jail::nsjail

@@ -22,7 +22,8 @@ Surroundings surroundings_of(const std::filesystem::path& folder) {
     return {.folder = folder.string(),
             .variable = [](const std::string& name) -> std::optional<std::string> {
                 return name == "LANG" ? std::optional<std::string>("C.UTF-8") : std::nullopt;
-            }};
+            },
+            .read_file = [](const std::string& path) { return read_file(path, kBytesMax); }};
 }
 
 ConfigFile judge(const std::string& text) {
@@ -138,6 +139,34 @@ TEST(NsjailConfig, TextAndJsonSayTheSame) {
         EXPECT_EQ(file.settings.jail.hostname, "x");
         EXPECT_EQ(file.settings.jail.uid, 7u);
     }
+}
+
+TEST(NsjailConfig, ANulCharacterIsRefusedInEveryTextAndTakenInBytes) {
+    for (const char* text : {R"(hostname: "a\0b")", R"(cwd: "/a\0")", R"(envar: "A=\0")",
+                             R"(exec_bin { path: "/python\0" })",
+                             R"(mount { src: "a\0" dst: "/l" is_symlink: true })"}) {
+        ConfigFile file = judge(text);
+        ASSERT_FALSE(file.diagnostics.all().empty()) << text;
+        EXPECT_NE(file.diagnostics.all()[0].text.find("NUL"), std::string::npos) << text;
+        EXPECT_TRUE(file.diagnostics.has(Severity::kError)) << text;
+    }
+    EXPECT_EQ(all_lines("", judge(R"(mount { src_content: "a\0" dst: "/f" })").diagnostics), "");
+}
+
+TEST(NsjailConfig, APolicyThatReplacesOursIsAWarningAndNoneIsAnError) {
+    Surroundings surroundings = surroundings_of("/");
+    surroundings.seccomp_use = PolicyUse::kReplace;
+    ConfigFile file = judge_config(R"(seccomp_string: "DEFAULT ALLOW")", surroundings);
+    EXPECT_FALSE(file.diagnostics.has(Severity::kError));
+    EXPECT_NE(all_lines("", file.diagnostics).find("warning: --seccomp=replace"),
+              std::string::npos);
+    EXPECT_EQ(file.settings.jail.seccomp_use, PolicyUse::kReplace);
+    EXPECT_NE(describe_jail(file.settings).find("the file's policy alone"), std::string::npos);
+
+    EXPECT_TRUE(judge_config("time_limit: 5", surroundings).diagnostics.has(Severity::kError));
+    file = judge(R"(seccomp_string: "DEFAULT ALLOW")");
+    EXPECT_EQ(file.settings.jail.seccomp_use, PolicyUse::kJoined);
+    EXPECT_EQ(describe_jail(file.settings).find("alone"), std::string::npos);
 }
 
 TEST(NsjailConfig, EveryRefusedFieldIsRefusedWhenItSaysMoreThanItsDefault) {

@@ -46,7 +46,7 @@ constexpr auto kRows = std::to_array<FieldRow>({
     {"disable_no_new_privs", kRefused, "no_new_privs is always set; remove the line"},
     {"forward_signals", kAccepted, "a guest is ended by its deadline or with the service"},
     {"disable_tsc", kRefused,
-     "this release leaves the time stamp counter readable; remove the line if that will do"},
+     "Python reads the clock by that instruction: guests would die of SIGSEGV; remove the line"},
     {"oom_score_adj", kHonoured, "0 to 1000; a negative one is refused"},
     {"rlimit_as", kHonoured, "MiB, at least 256: address space of each process"},
     {"rlimit_as_type", kHonoured, "INF is refused"},
@@ -88,7 +88,7 @@ constexpr auto kRows = std::to_array<FieldRow>({
     {"mount", kHonoured, "see the table below"},
     {"seccomp_policy_file", kHonoured,
      "a Kafel policy; a relative path starts at the file's folder"},
-    {"seccomp_string", kHonoured, "a Kafel policy, joined with Snapjail's own"},
+    {"seccomp_string", kHonoured, "a Kafel policy, joined with Snapjail's own, or see below"},
     {"seccomp_log", kAccepted, "LOG in a policy is still logged by the kernel"},
     {"cgroup_mem_max", kUnenforced,
      "this release has no control groups: rlimit_as bounds each process, not their sum"},
@@ -124,7 +124,7 @@ constexpr auto kRows = std::to_array<FieldRow>({
     {"seccomp_unotify_report", kRefused,
      "nobody listens for a policy's questions; remove the line"},
     {"use_core_scheduling", kRefused,
-     "this release does not ask for it; remove the line if that will do"},
+     "this release does not ask for it; switch hyper-threading off (nosmt), or remove the line"},
 });
 
 std::string_view class_name(FieldClass field_class) {

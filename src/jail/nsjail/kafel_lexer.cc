@@ -1,14 +1,20 @@
 #include "jail/nsjail/kafel_lexer.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstring>
+#include <filesystem>
 
 namespace snapjail::jail::nsjail {
 namespace {
 
 constexpr auto kTwoSigns = std::to_array<std::string_view>({"==", "!=", ">=", "<=", "&&", "||"});
 constexpr std::string_view kOneSign = ",{}()[]!|&<>";
+constexpr std::size_t kIncludeDepthMax = 16;  // Kafel's own.
+// In all: two files that each include the next one twice would double sixteen times.
+constexpr std::size_t kIncludesMax = 64;
 
 bool is_letter(char c) {
     return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_';
@@ -26,7 +32,7 @@ class Lexer {
         while (skip_blanks()) {
             next();
         }
-        tokens_.push_back({.kind = TokenKind::kEnd, .text = "the end", .at = at_});
+        tokens_.push_back({.kind = TokenKind::kEnd, .text = "the end", .at = {at_, ""}});
         return std::move(tokens_);
     }
 
@@ -71,12 +77,50 @@ class Lexer {
             take(TokenKind::kIdentifier, word_size(offset_));
         } else if (is_number) {
             take_number();
-        } else if (starts_with("#define")) {
-            take(TokenKind::kDefine, 7);
         } else if (starts_with("#include")) {
-            take(TokenKind::kInclude, 8);
+            take_include();
+        } else if (std::size_t size = definition_size(); size > 0) {
+            take(TokenKind::kDefine, size);
         } else {
             take_sign();
+        }
+    }
+
+    // "#define", also with blanks between; or 0.
+    std::size_t definition_size() const {
+        static constexpr std::string_view kWord = "define";
+        if (text_[offset_] != '#') {
+            return 0;
+        }
+        std::size_t word = text_.find_first_not_of(" \t\n", offset_ + 1);
+        bool is_there = word != std::string_view::npos && text_.substr(word, 6) == kWord &&
+                        word_size(word) == kWord.size();
+        return is_there ? word + kWord.size() - offset_ : 0;
+    }
+
+    // Names in quotes, up to the end of the line or a semicolon.
+    void take_include() {
+        Token& token = take(TokenKind::kInclude, std::strlen("#include"));
+        for (;;) {
+            std::size_t next = std::min(text_.find_first_not_of(" \t\r", offset_), text_.size());
+            advance(next - offset_);
+            bool is_end = offset_ == text_.size() || text_[offset_] == '\n';
+            if (is_end || text_[offset_] == ';') {
+                advance(is_end ? 0 : 1);
+                break;
+            }
+            std::size_t line_end = std::min(text_.find('\n', offset_), text_.size());
+            std::size_t quote = text_.find('"', offset_ + 1);
+            if (text_[offset_] != '"' || quote >= line_end || quote == offset_ + 1) {
+                diagnostics_.error(at_, "#include wants names of files in quotes");
+                advance(line_end - offset_);
+                return;
+            }
+            token.files.emplace_back(text_.substr(offset_ + 1, quote - offset_ - 1));
+            advance(quote + 1 - offset_);
+        }
+        if (token.files.empty()) {
+            diagnostics_.error(token.at.position, "#include wants names of files in quotes");
         }
     }
 
@@ -90,7 +134,7 @@ class Lexer {
 
     Token& take(TokenKind kind, std::size_t size) {
         tokens_.push_back(
-            {.kind = kind, .text = std::string(text_.substr(offset_, size)), .at = at_});
+            {.kind = kind, .text = std::string(text_.substr(offset_, size)), .at = {at_, ""}});
         advance(size);
         return tokens_.back();
     }
@@ -114,7 +158,7 @@ class Lexer {
         auto [end, failed] =
             std::from_chars(digits.data(), digits.data() + digits.size(), token.number, base);
         if (failed != std::errc() || end != digits.data() + digits.size()) {
-            diagnostics_.error(token.at, token.text + " is not a number of 64 bits");
+            diagnostics_.error(token.at.position, token.text + " is not a number of 64 bits");
         }
         token.number = is_negative ? 0 - token.number : token.number;
     }
@@ -141,10 +185,94 @@ class Lexer {
     std::vector<Token> tokens_;
 };
 
+// Puts the words of included files where they are included.
+class Includer {
+  public:
+    Includer(const ReadInclude& read, Diagnostics& diagnostics)
+        : read_(read), diagnostics_(diagnostics) {}
+
+    void add(std::vector<Token> tokens) {
+        for (Token& token : tokens) {
+            if (token.kind != TokenKind::kInclude) {
+                tokens_.push_back(std::move(token));
+                continue;
+            }
+            for (const std::string& name : token.files) {
+                include(name, token.at);
+            }
+        }
+    }
+    std::vector<Token> take() && { return std::move(tokens_); }
+
+  private:
+    void error(const Place& at, const std::string& text) {
+        diagnostics_.error(at.position, at.within + text);
+    }
+
+    void include(const std::string& name, const Place& at) {
+        // Beside the file that names it; an absolute name stays what it is.
+        std::filesystem::path folder =
+            open_.empty() ? "" : std::filesystem::path(open_.back()).parent_path();
+        std::string path = (folder / name).lexically_normal().string();
+        if (auto first = std::find(open_.begin(), open_.end(), path); first != open_.end()) {
+            std::string circle;
+            for (; first != open_.end(); ++first) {
+                circle += *first + " includes ";
+            }
+            error(at, "files include each other in a circle: " + circle + path);
+            return;
+        }
+        if (open_.size() == kIncludeDepthMax || included_ == kIncludesMax) {
+            error(at, open_.size() == kIncludeDepthMax ? "more than 16 files include each other"
+                                                       : "more than 64 files are included");
+            return;
+        }
+        if (!read_) {
+            error(at, "there is no folder to include " + name + " from");
+            return;
+        }
+        auto text = read_(path);
+        if (!text) {
+            error(at, "cannot include " + path + ": " + std::strerror(text.error().sys_errno));
+            return;
+        }
+        ++included_;
+        add_included(path, *text, at);
+    }
+
+    void add_included(const std::string& path, const std::string& text, const Place& at) {
+        auto within = [&](Position position) {
+            return path + ":" + std::to_string(position.line) + ":" +
+                   std::to_string(position.column) + ": ";
+        };
+        Diagnostics found;
+        std::vector<Token> tokens = Lexer(text, found).run();
+        for (const Diagnostic& one : found.all()) {
+            diagnostics_.error(at.position, within(one.position) + one.text);
+        }
+        tokens.pop_back();  // Its end is not the policy's.
+        for (Token& token : tokens) {
+            token.at = {at.position, within(token.at.position)};
+        }
+        open_.push_back(path);
+        add(std::move(tokens));
+        open_.pop_back();
+    }
+
+    const ReadInclude& read_;
+    Diagnostics& diagnostics_;
+    std::vector<Token> tokens_;
+    std::vector<std::string> open_;  // Files that are being read, the outermost first.
+    std::size_t included_ = 0;
+};
+
 }  // namespace
 
-std::vector<Token> tokenize_kafel(std::string_view text, Diagnostics& diagnostics) {
-    return Lexer(text, diagnostics).run();
+std::vector<Token> tokenize_kafel(std::string_view text, Diagnostics& diagnostics,
+                                  const ReadInclude& read_include) {
+    Includer includer(read_include, diagnostics);
+    includer.add(Lexer(text, diagnostics).run());
+    return std::move(includer).take();
 }
 
 }  // namespace snapjail::jail::nsjail

@@ -1,5 +1,5 @@
 #pragma once
-// The words of Kafel, the language of seccomp_string.
+// The words of Kafel, the language of seccomp_string, with those of what it includes.
 
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "jail/nsjail/diagnostic.h"
+#include "jail/nsjail/kafel_policy.h"
 
 namespace snapjail::jail::nsjail {
 
@@ -15,18 +16,27 @@ enum class TokenKind : unsigned char {
     kNumber,
     kSign,     // One of , { } ( ) [ ] ! | & or two of == != >= <= && || and < >
     kDefine,   // #define
-    kInclude,  // #include
+    kInclude,  // #include, and the names of its files; in no list that tokenize_kafel returns.
     kEnd,
+};
+
+// Where a word stands. What comes from an included file stands where that is included; `within`
+// then says "file:line:column: ".
+struct Place {
+    Position position;
+    std::string within;
 };
 
 struct Token {
     TokenKind kind = TokenKind::kEnd;
     std::string text;
     std::uint64_t number = 0;
-    Position at;
+    Place at;
+    std::vector<std::string> files = {};  // Of kInclude.
 };
 
 // The whole text as tokens, the last one kEnd. What is no token is an error, and left out.
-std::vector<Token> tokenize_kafel(std::string_view text, Diagnostics& diagnostics);
+std::vector<Token> tokenize_kafel(std::string_view text, Diagnostics& diagnostics,
+                                  const ReadInclude& read_include = {});
 
 }  // namespace snapjail::jail::nsjail

@@ -1,7 +1,9 @@
 // Kafel's grammar, by recursive descent: see kafel_policy.h. The first mistake of form ends the
 // reading; a name that is not known does not.
 #include <linux/seccomp.h>
+#include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <map>
@@ -36,6 +38,34 @@ constexpr auto kActions = std::to_array<Action>({
     {"ERRNO", SECCOMP_RET_ERRNO, true},
     {"TRAP", SECCOMP_RET_TRAP, true},
 });
+
+// As Kafel names them, in upper or lower case.
+struct Architecture {
+    const char* name;
+    bool is_ours;
+};
+#if defined(__x86_64__)
+constexpr bool kIsAmd64 = true;
+constexpr bool kIsArm64 = false;
+#elif defined(__aarch64__)
+constexpr bool kIsAmd64 = false;
+constexpr bool kIsArm64 = true;
+#else
+#error "this architecture needs a row in kArchitectures"
+#endif
+constexpr auto kArchitectures = std::to_array<Architecture>({{"amd64", kIsAmd64},
+                                                             {"x86_64", kIsAmd64},
+                                                             {"aarch64", kIsArm64},
+                                                             {"arm64", kIsArm64},
+                                                             {"arm", false},
+                                                             {"i386", false},
+                                                             {"x86", false},
+                                                             {"mips", false},
+                                                             {"mipso32", false},
+                                                             {"mips64", false},
+                                                             {"riscv64", false},
+                                                             {"rv64", false},
+                                                             {"m68k", false}});
 
 struct Stop {};  // Thrown at the first mistake of form, and caught in this file.
 
@@ -94,16 +124,20 @@ class Parser {
         }
         return take().number;
     }
+    void error(const Place& at, const std::string& text) {
+        diagnostics_.error(at.position, at.within + text);
+    }
+    void warning(const Place& at, const std::string& text) {
+        diagnostics_.warning(at.position, at.within + text);
+    }
     [[noreturn]] void stop(const std::string& text) {
-        diagnostics_.error(peek().at, text);
+        error(peek().at, text);
         throw Stop{};
     }
 
     void read_statement(KafelPolicy& policy) {
         if (peek().kind == TokenKind::kDefine) {
             read_definition();
-        } else if (peek().kind == TokenKind::kInclude) {
-            stop("#include has no folder to search, in nsjail neither; paste the file");
         } else if (is("POLICY")) {
             read_policy();
         } else if (is("DEFAULT")) {
@@ -116,18 +150,18 @@ class Parser {
 
     void read_definition() {
         take();
-        Position at = peek().at;
+        Place at = peek().at;
         std::string name = expect_name("a name");
         std::uint64_t number = expect_number();
         auto [old, is_new] = constants_.try_emplace(name, number);
         if (!is_new && old->second != number) {
-            diagnostics_.error(at, name + " is defined a second time, with another value");
+            error(at, name + " is defined a second time, with another value");
         }
     }
 
     void read_policy() {
         take();
-        Position at = peek().at;
+        Place at = peek().at;
         std::string name = expect_name("a name");
         expect("{");
         Rules rules;
@@ -139,14 +173,14 @@ class Parser {
         }
         take();
         if (!policies_.emplace(name, std::move(rules)).second) {
-            diagnostics_.error(at, "policy " + name + " is defined a second time");
+            error(at, "policy " + name + " is defined a second time");
         }
     }
 
     void read_default(KafelPolicy& policy) {
-        Position at = take().at;
+        Place at = take().at;
         if (has_default_) {
-            diagnostics_.error(at, "DEFAULT is given a second time");
+            error(at, "DEFAULT is given a second time");
         }
         has_default_ = true;
         policy.default_action = read_action();
@@ -161,8 +195,7 @@ class Parser {
             }
             take();
             if (name.text == "USER_NOTIF" || name.text == "TRACE") {
-                diagnostics_.warning(name.at,
-                                     name.text + " finds nobody to ask: it answers ENOSYS");
+                warning(name.at, name.text + " finds nobody to ask: it answers ENOSYS");
             }
             std::uint64_t number = 0;
             if (action.takes_number) {
@@ -171,7 +204,7 @@ class Parser {
                 expect(")");
             }
             if (number > kActionDataMax) {
-                diagnostics_.error(name.at, name.text + " takes a number from 0 to 65535");
+                error(name.at, name.text + " takes a number from 0 to 65535");
             }
             bool keeps_number = name.text != "TRACE";
             return action.value | static_cast<std::uint32_t>(keeps_number ? number : 0);
@@ -181,11 +214,11 @@ class Parser {
 
     void read_rule(Rules& rules) {
         if (skip("USE")) {
-            Position at = peek().at;
+            Place at = peek().at;
             std::string name = expect_name("the name of a policy");
             auto used = policies_.find(name);
             if (used == policies_.end()) {
-                diagnostics_.error(at, "there is no policy " + name + " above");
+                error(at, "there is no policy " + name + " above");
                 return;
             }
             rules.insert(rules.end(), used->second.begin(), used->second.end());
@@ -215,22 +248,24 @@ class Parser {
     }
 
     void read_filter(KafelRule& rule) {
+        const Token call = peek();
         std::optional<std::uint32_t> number = read_syscall();
         arguments_ = number ? syscall_arguments(*number) : std::vector<SyscallArgument>();
         has_names_ = !arguments_.empty();
         if (skip("(")) {
             read_argument_names();
         }
-        if (is("ON")) {
-            stop("ON names an architecture; a policy here is for this machine's alone");
+        bool is_ours = !skip("ON") || read_architectures();
+        if (!number && is_ours) {
+            error(call.at, describe_unknown_call(call.text));
         }
         std::shared_ptr<BoolExpression> condition;
-        if (skip("{")) {
-            is_known_call_ = number.has_value();
+        if (skip("{") && !skip("}")) {
+            is_known_call_ = number.has_value() && is_ours;
             condition = read_alternatives(0);
             expect("}");
         }
-        if (number) {
+        if (number && is_ours) {
             rule.filters.push_back({*number, std::move(condition)});
         }
         if (rule.filters.size() > kFiltersMax) {
@@ -238,27 +273,59 @@ class Parser {
         }
     }
 
+    // Nothing where this machine has no such call, which the caller tells: it may be another's.
     std::optional<std::uint32_t> read_syscall() {
-        Position at = peek().at;
-        if (skip("SYSCALL")) {
+        Place at = peek().at;
+        bool is_numbered = skip("SYSCALL");
+        if (!is_numbered && !is_constant()) {
+            return find_syscall(expect_name("a system call"));
+        }
+        if (is_numbered) {
             expect("[");
-            std::uint64_t number = is_constant() ? constants_.at(take().text) : expect_number();
+        }
+        std::uint64_t number = is_constant() ? constants_.at(take().text) : expect_number();
+        if (is_numbered) {
             expect("]");
-            if (number >= kForeignSyscalls) {
-                diagnostics_.error(at, "there is no system call of that number");
-                return std::nullopt;
+        }
+        if (number >= kForeignSyscalls) {
+            error(at, "there is no system call of that number");
+            number = 0;
+        }
+        return static_cast<std::uint32_t>(number);
+    }
+
+    static std::string describe_unknown_call(const std::string& name) {
+        std::string nearest = nearest_syscall(name);
+        return "there is no system call \"" + name + "\"" +
+               (nearest.empty() ? std::string() : "; did you mean \"" + nearest + "\"?");
+    }
+
+    // What follows ON: whether this machine's architecture is among them.
+    bool read_architectures() {
+        if (!skip("{")) {
+            return read_architecture();
+        }
+        bool is_ours = read_architecture();
+        while (skip(",")) {
+            is_ours = read_architecture() || is_ours;
+        }
+        expect("}");
+        return is_ours;
+    }
+    bool read_architecture() {
+        Place at = peek().at;
+        std::string name = expect_name("an architecture");
+        for (const Architecture& one : kArchitectures) {
+            if (::strcasecmp(name.c_str(), one.name) == 0) {
+                return one.is_ours;
             }
-            return static_cast<std::uint32_t>(number);
         }
-        std::string name = expect_name("a system call");
-        auto number = find_syscall(name);
-        if (!number) {
-            std::string nearest = nearest_syscall(name);
-            diagnostics_.error(
-                at, "there is no system call \"" + name + "\"" +
-                        (nearest.empty() ? std::string() : "; did you mean \"" + nearest + "\"?"));
+        std::string known;
+        for (const Architecture& one : kArchitectures) {
+            known += (known.empty() ? "" : ", ") + std::string(one.name);
         }
-        return number;
+        error(at, "there is no architecture \"" + name + "\"; known are " + known);
+        return false;
     }
 
     // The policy's own names, in the kernel's order; the widths stay the kernel's.
@@ -266,7 +333,13 @@ class Parser {
         std::vector<SyscallArgument> named;
         while (!is(")")) {
             bool is_int = named.size() < arguments_.size() && arguments_[named.size()].is_int;
-            named.push_back({expect_name("the name of an argument"), is_int});
+            Place at = peek().at;
+            std::string name = expect_name("the name of an argument");
+            if (std::any_of(named.begin(), named.end(),
+                            [&](const SyscallArgument& one) { return one.name == name; })) {
+                error(at, "there are two arguments " + name);
+            }
+            named.push_back({std::move(name), is_int});
             if (!is(")")) {
                 expect(",");
             }
@@ -416,8 +489,13 @@ class Parser {
             operand->number = take().number;
             return operand;
         }
-        Position at = peek().at;
+        Place at = peek().at;
         std::string name = expect_name("a number or an argument");
+        // Before the arguments: Kafel replaces what is defined wherever it stands.
+        if (auto constant = constants_.find(name); constant != constants_.end()) {
+            operand->number = constant->second;
+            return operand;
+        }
         for (std::size_t i = 0; i < arguments_.size(); ++i) {
             if (arguments_[i].name == name) {
                 operand->kind = BitExpression::Kind::kArgument;
@@ -426,12 +504,8 @@ class Parser {
                 return operand;
             }
         }
-        if (auto constant = constants_.find(name); constant != constants_.end()) {
-            operand->number = constant->second;
-            return operand;
-        }
         if (is_known_call_) {
-            diagnostics_.error(at, describe_unknown(name));
+            error(at, describe_unknown(name));
         }
         return operand;
     }
@@ -461,8 +535,9 @@ class Parser {
 
 }  // namespace
 
-std::optional<KafelPolicy> parse_kafel(std::string_view text, Diagnostics& diagnostics) {
-    std::vector<Token> tokens = tokenize_kafel(text, diagnostics);
+std::optional<KafelPolicy> parse_kafel(std::string_view text, Diagnostics& diagnostics,
+                                       const ReadInclude& read_include) {
+    std::vector<Token> tokens = tokenize_kafel(text, diagnostics, read_include);
     try {
         KafelPolicy policy = Parser(std::move(tokens), diagnostics).run();
         if (!diagnostics.has(Severity::kError)) {

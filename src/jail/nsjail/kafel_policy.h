@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "jail/nsjail/diagnostic.h"
 
 namespace snapjail::jail::nsjail {
@@ -57,7 +59,12 @@ std::uint32_t decide(const KafelPolicy& policy, const SyscallArguments& call);
 // Numbers from here on are x32's, which no policy for x86-64 means: they are always killed.
 constexpr std::uint32_t kForeignSyscalls = 0x40000000;
 
-// Nothing where the text has an error; `diagnostics` has it.
-std::optional<KafelPolicy> parse_kafel(std::string_view text, Diagnostics& diagnostics);
+// The text of a file that #include names; the path is relative to the policy's own folder.
+using ReadInclude = std::function<Result<std::string>(const std::string& path)>;
+
+// Nothing where the text has an error; `diagnostics` has it. Without `read_include` there is
+// nothing that can be included.
+std::optional<KafelPolicy> parse_kafel(std::string_view text, Diagnostics& diagnostics,
+                                       const ReadInclude& read_include = {});
 
 }  // namespace snapjail::jail::nsjail

@@ -109,6 +109,16 @@ constexpr auto kArguments = std::to_array<std::string_view>({
     "keyctl: cmd* arg2 arg3 arg4 arg5",
 });
 
+std::vector<std::string> all_syscall_names() {
+    std::vector<std::string> known;
+    for (std::uint32_t number = 0; number < kSyscallsMax; ++number) {
+        if (std::string one = syscall_name(number); !one.empty()) {
+            known.push_back(one);
+        }
+    }
+    return known;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> find_syscall(const std::string& name) {
@@ -129,12 +139,8 @@ std::string syscall_name(std::uint32_t number) {
 }
 
 std::string nearest_syscall(const std::string& name) {
-    std::vector<std::string> known;
-    for (std::uint32_t number = 0; number < kSyscallsMax; ++number) {
-        if (std::string one = syscall_name(number); !one.empty()) {
-            known.push_back(one);
-        }
-    }
+    // Once: a policy for another machine has hundreds of names to look for.
+    static const std::vector<std::string> known = all_syscall_names();
     return std::string(nearest_word(name, known));
 }
 

@@ -2,82 +2,18 @@
 #include <linux/seccomp.h>
 
 #include <cerrno>
-#include <cstring>
+#include <map>
 #include <random>
 
+#include "jail/nsjail/bpf_for_test.h"
 #include "jail/nsjail/kafel_compiler.h"
 #include "jail/nsjail/kafel_lexer.h"
 #include "jail/nsjail/kafel_syscalls.h"
+#include "jail/nsjail/policy_maker_for_test.h"
 #include "jail/seccomp_policy.h"
 
 namespace snapjail::jail::nsjail {
 namespace {
-
-constexpr std::uint32_t kSyscallsTried = 512;
-
-// What the kernel does with a filter, for the instructions that seccomp(2) accepts.
-std::uint32_t run_bpf(std::span<const sock_filter> code, const SyscallArguments& call) {
-    seccomp_data data{};
-    data.nr = static_cast<int>(call.number);
-    std::copy(call.arguments.begin(), call.arguments.end(), std::begin(data.args));
-    std::uint32_t a = 0;
-    std::uint32_t x = 0;
-    std::array<std::uint32_t, BPF_MEMWORDS> memory{};
-    for (std::size_t pc = 0; pc < code.size(); ++pc) {
-        const sock_filter& one = code[pc];
-        std::uint32_t operand = BPF_SRC(one.code) == BPF_X ? x : one.k;
-        auto branch = [&](bool taken) { pc += taken ? one.jt : one.jf; };
-        switch (one.code) {
-            case BPF_LD | BPF_W | BPF_ABS:
-                CHECK(one.k + sizeof(a) <= sizeof(data));
-                std::memcpy(&a, reinterpret_cast<const char*>(&data) + one.k, sizeof(a));
-                break;
-            case BPF_LD | BPF_IMM:
-                a = one.k;
-                break;
-            case BPF_LD | BPF_MEM:
-                a = memory.at(one.k);
-                break;
-            case BPF_LDX | BPF_MEM:
-                x = memory.at(one.k);
-                break;
-            case BPF_ST:
-                memory.at(one.k) = a;
-                break;
-            case BPF_ALU | BPF_AND | BPF_K:
-            case BPF_ALU | BPF_AND | BPF_X:
-                a &= operand;
-                break;
-            case BPF_ALU | BPF_OR | BPF_X:
-                a |= x;
-                break;
-            case BPF_JMP | BPF_JA:
-                pc += one.k;
-                break;
-            case BPF_JMP | BPF_JEQ | BPF_K:
-            case BPF_JMP | BPF_JEQ | BPF_X:
-                branch(a == operand);
-                break;
-            case BPF_JMP | BPF_JGT | BPF_K:
-            case BPF_JMP | BPF_JGT | BPF_X:
-                branch(a > operand);
-                break;
-            case BPF_JMP | BPF_JGE | BPF_K:
-                branch(a >= operand);
-                break;
-            case BPF_JMP | BPF_JSET | BPF_K:
-                branch((a & operand) != 0);
-                break;
-            case BPF_RET | BPF_K:
-                return one.k;
-            default:
-                ADD_FAILURE() << "instruction " << one.code;
-                return 0;
-        }
-    }
-    ADD_FAILURE() << "the program has no end";
-    return 0;
-}
 
 KafelPolicy parse(const std::string& text) {
     Diagnostics found;
@@ -102,68 +38,14 @@ std::uint32_t decision(const std::string& text, const std::string& name,
     return compiled;
 }
 
-// Policies by chance: nested conditions, few distinct numbers, so that rules do match.
-class PolicyMaker {
-  public:
-    explicit PolicyMaker(unsigned seed) : random_(seed) {}
-
-    std::uint64_t below(std::uint64_t end) { return random_() % end; }
-    std::uint64_t value() {
-        constexpr std::uint64_t kValues[] = {0,          1,          2,           7,
-                                             0xffffffff, 1ull << 31, 1ull << 32,  (1ull << 32) + 1,
-                                             ~0ull,      1ull << 63, 0x100000007, 0xfffffffe};
-        return below(3) == 0 ? random_() : kValues[below(std::size(kValues))];
-    }
-    std::string bits(int depth) {
-        static constexpr const char* kNames[] = {"a", "b", "c", "d", "e", "f"};
-        switch (depth > 3 ? below(2) : below(4)) {
-            case 0:
-                return std::to_string(value());
-            case 1:
-                return kNames[below(6)];
-            case 2:
-                return "(" + bits(depth + 1) + " & " + bits(depth + 1) + ")";
-            default:
-                return "(" + bits(depth + 1) + " | " + bits(depth + 1) + ")";
-        }
-    }
-    std::string condition(int depth) {
-        static constexpr const char* kSigns[] = {" == ", " != ", " < ", " > ", " <= ", " >= "};
-        static constexpr const char* kJoints[] = {" && ", " || ", ", "};
-        if (depth > 3 || below(2) == 0) {
-            return bits(0) + kSigns[below(6)] + bits(0);
-        }
-        if (below(4) == 0) {
-            return "!(" + condition(depth + 1) + ")";
-        }
-        return "(" + condition(depth + 1) + kJoints[below(3)] + condition(depth + 1) + ")";
-    }
-    std::string policy() {
-        static constexpr const char* kActions[] = {"ALLOW", "LOG",     "KILL_PROCESS",
-                                                   "DENY",  "TRAP(3)", "ERRNO(13)"};
-        std::string text;
-        for (std::uint64_t rules = 1 + below(6); rules > 0; --rules) {
-            text += std::string(kActions[below(6)]) + " {";
-            for (std::uint64_t filters = 1 + below(8); filters > 0; --filters) {
-                text += " SYSCALL[" + std::to_string(below(kSyscallsTried)) + "](a,b,c,d,e,f)";
-                text += below(2) == 0 ? "" : " { " + condition(0) + " }";
-                text += filters > 1 ? "," : " }\n";
-            }
-        }
-        return text + "DEFAULT " + kActions[below(6)];
-    }
-
-  private:
-    std::mt19937_64 random_;
-};
-
 TEST(Kafel, TheProgramDecidesAsThePolicyForEveryNumberAndArgumentsByChance) {
     for (unsigned seed = 0; seed < 100; ++seed) {
-        PolicyMaker maker(seed);
+        PolicyMaker maker{std::mt19937_64(seed)};
         std::string text = maker.policy();
         KafelPolicy policy = parse(text);
         auto code = compile_kafel(policy);
         ASSERT_TRUE(code) << text;
+        ASSERT_EQ(find_bpf_fault(*code), "") << text;
 
         for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {
             for (int round = 0; round < 4; ++round) {
@@ -184,12 +66,13 @@ TEST(Kafel, JoinedWithOursItIsTheStricterOfBothForEveryNumber) {
     ASSERT_TRUE(ours);
     std::span<const sock_filter> our_code(ours->instructions.data(), ours->count);
     for (unsigned seed = 0; seed < 50; ++seed) {
-        PolicyMaker maker(seed);
+        PolicyMaker maker{std::mt19937_64(seed)};
         KafelPolicy policy = parse(maker.policy());
         auto code = compile_kafel(policy);
         ASSERT_TRUE(code);
         auto joined = compile_guest_filter({.own_policy = *code});
         ASSERT_TRUE(joined);
+        ASSERT_EQ(find_bpf_fault({joined->instructions.data(), joined->count}), "");
         std::span<const sock_filter> joined_code(joined->instructions.data(), joined->count);
 
         for (std::uint32_t number = 0; number < kSyscallsTried; ++number) {
@@ -201,6 +84,31 @@ TEST(Kafel, JoinedWithOursItIsTheStricterOfBothForEveryNumber) {
             ASSERT_EQ(run_bpf(joined_code, call), expected) << seed << " " << number;
         }
     }
+}
+
+TEST(Kafel, InPlaceOfOursItDecidesAlone) {
+    auto code = compile_kafel(parse("ERRNO(7) { read } DEFAULT ALLOW"));
+    ASSERT_TRUE(code);
+    auto replaced =
+        compile_guest_filter({.own_policy = *code, .own_policy_use = PolicyUse::kReplace});
+    auto joined = compile_guest_filter({.own_policy = *code});
+    ASSERT_TRUE(replaced && joined);
+
+    auto answer = [](const SeccompProgram& program, const char* name) {
+        std::span<const sock_filter> instructions(program.instructions.data(), program.count);
+        return run_bpf(instructions, {find_syscall(name).value(), {}});
+    };
+
+    EXPECT_EQ(answer(*replaced, "read"), SECCOMP_RET_ERRNO | 7u);
+    EXPECT_EQ(answer(*replaced, "unshare"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(answer(*joined, "unshare"), SECCOMP_RET_ERRNO | EPERM);
+}
+
+TEST(Kafel, NoPolicyReplacesNothing) {
+    auto ours = compile_guest_filter();
+    auto replaced = compile_guest_filter({.own_policy_use = PolicyUse::kReplace});
+    ASSERT_TRUE(ours && replaced);
+    EXPECT_EQ(replaced->count, ours->count);
 }
 
 TEST(Kafel, TheFirstFilterThatMatchesDecides) {
@@ -275,11 +183,102 @@ TEST(Kafel, MistakesAreToldWithTheirPlace) {
     EXPECT_EQ(first_error("ERRNO(65536) { read }"),
               "policy:1:1: error: ERRNO takes a number from 0 to 65535");
     EXPECT_EQ(first_error(""), "policy:1:1: error: the policy is empty");
-    EXPECT_EQ(first_error("#include \"a\""),
-              "policy:1:1: error: #include has no folder to search, in nsjail neither; paste the "
-              "file");
+    EXPECT_EQ(first_error("ALLOW { read ON vax }").substr(0, 65),
+              "policy:1:17: error: there is no architecture \"vax\"; known are amd");
+    EXPECT_EQ(first_error("ALLOW { fsync(a, a) }"),
+              "policy:1:18: error: there are two arguments a");
     EXPECT_EQ(first_error("allow { read }"),
               "policy:1:1: error: an action, USE, POLICY or DEFAULT is expected before \"allow\"");
+}
+
+TEST(Kafel, ADefinedNameIsANumberWhereverItStands) {
+    std::string text =
+        "# define mine 63\n#define fd 7\nALLOW { mine, SYSCALL[mine], write { fd == 7 } }";
+    EXPECT_EQ(decision(text, "uname"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "write", {1}), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision("ALLOW { write { fd == 7 } }", "write", {1}), SECCOMP_RET_KILL_THREAD);
+}
+
+TEST(Kafel, AnEmptyConditionIsNone) {
+    EXPECT_EQ(decision("ALLOW { read { }, write() {} }", "read"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision("ALLOW { read { }, write() {} }", "write"), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, AFilterOnAnotherArchitectureIsLeftOut) {
+    std::string text =
+        "ERRNO(1) { read ON { m68k, riscv64 }, _llseek ON I386 { nothing == 1 } }\n"
+        "ERRNO(2) { write ON { mips, AMD64, aarch64 } } DEFAULT ALLOW";
+    EXPECT_EQ(decision(text, "read"), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(decision(text, "write"), SECCOMP_RET_ERRNO | 2u);
+    EXPECT_NE(first_error("ALLOW { _llseek ON { i386, amd64, arm64 } }"), "");
+}
+
+// Files by their path, as #include names them.
+ReadInclude files_of(std::map<std::string, std::string> files) {
+    return [files = std::move(files)](const std::string& path) -> Result<std::string> {
+        auto found = files.find(path);
+        return found != files.end() ? Result<std::string>(found->second)
+                                    : Error::from_errno("open", ENOENT, path);
+    };
+}
+
+TEST(Kafel, IncludedFilesStandWhereTheyAreNamed) {
+    Diagnostics found;
+    auto policy = parse_kafel(
+        "#include \"a.kafel\" \"sub/b.kafel\"; USE a DEFAULT TWO_LINES", found,
+        files_of({{"a.kafel", "POLICY a { ERRNO(1) { read } }"}, {"sub/b.kafel", "\n"}}));
+    EXPECT_FALSE(policy);
+    ASSERT_EQ(found.all().size(), 1u);
+
+    Diagnostics none;
+    policy = parse_kafel("#include \"sub/b.kafel\"\nUSE a DEFAULT ALLOW", none,
+                         files_of({{"sub/a.kafel", "POLICY a { ERRNO(1) { read } }"},
+                                   {"sub/b.kafel", "#include \"a.kafel\""}}));
+    ASSERT_TRUE(policy) << to_line("", none.all()[0]);
+    EXPECT_EQ(decide(*policy, {0, {}}), SECCOMP_RET_ERRNO | 1u);
+    EXPECT_EQ(decide(*policy, {1, {}}), SECCOMP_RET_ALLOW);
+}
+
+std::string first_include_error(const std::string& text, std::map<std::string, std::string> files) {
+    Diagnostics found;
+    EXPECT_FALSE(parse_kafel(text, found, files_of(std::move(files))));
+    return found.all().empty() ? "" : to_line("policy", found.all()[0]);
+}
+
+TEST(Kafel, AMistakeInAnIncludedFileIsToldWithBothPlaces) {
+    EXPECT_EQ(
+        first_include_error("ALLOW { read }\n#include \"a\"", {{"a", "ALLOW {\n reead }"}}),
+        "policy:2:1: error: a:2:2: there is no system call \"reead\"; did you mean \"read\"?");
+    EXPECT_EQ(first_include_error("#include \"a\"\nALLOW { read }", {{"a", "ALLOW { ; }"}}),
+              "policy:1:1: error: a:1:9: ';' has no meaning in Kafel");
+    EXPECT_EQ(first_include_error("#include \"gone\"\nALLOW { read }", {}),
+              "policy:1:1: error: cannot include gone: No such file or directory");
+    EXPECT_EQ(first_include_error("#include gone\nALLOW { read }", {}),
+              "policy:1:10: error: #include wants names of files in quotes");
+    EXPECT_EQ(first_error("#include \"a\""),
+              "policy:1:1: error: there is no folder to include a from");
+}
+
+TEST(Kafel, FilesThatIncludeEachOtherEndlesslyAreTold) {
+    EXPECT_EQ(first_include_error("#include \"a\"\nALLOW { read }",
+                                  {{"a", "#include \"b\""}, {"b", "\n#include \"./a\""}}),
+              "policy:1:1: error: b:2:1: files include each other in a circle: a includes b "
+              "includes a");
+    std::map<std::string, std::string> chain;
+    std::map<std::string, std::string> doubling;
+    for (int i = 0; i < 20; ++i) {
+        std::string next = std::to_string(i + 1);
+        chain[std::to_string(i)] = "#include \"" + next + "\"\n";
+        doubling[std::to_string(i)] = "#include \"" + next + "\" \"" + next + "\"\n";
+    }
+    EXPECT_NE(first_include_error("#include \"0\"\n", chain).find("more than 16"),
+              std::string::npos);
+    chain["15"] = "ALLOW { read }";
+    Diagnostics found;
+    EXPECT_TRUE(parse_kafel("#include \"0\"\n", found, files_of(chain)));
+    doubling["8"] = "";
+    EXPECT_NE(first_include_error("#include \"0\"\n", doubling).find("more than 64"),
+              std::string::npos);
 }
 
 TEST(Kafel, WhatIsNestedTooDeepOrDoublesTooOftenIsRefused) {

@@ -4,15 +4,12 @@
 #include <array>
 #include <cstring>
 
-#include "base/syscall.h"
 #include "jail/nsjail/kafel_compiler.h"
 #include "jail/nsjail/kafel_syscalls.h"
 #include "jail/nsjail/settings_reader.h"
 
 namespace snapjail::jail::nsjail {
 namespace {
-
-constexpr std::size_t kPolicyBytesMax = std::size_t{1} << 20;
 
 // Without one of these no guest of ours comes as far as its script, or hands its result over. The
 // first arguments are those of the call that it makes.
@@ -73,19 +70,29 @@ class SeccompReader {
                 policy += line + "\n";
             }
             take(policy, "seccomp_string", "");
+        } else if (surroundings_.seccomp_use == PolicyUse::kReplace) {
+            text_.diagnostics.error({},
+                                    "--seccomp=replace needs a policy to stand in place of "
+                                    "Snapjail's: the file has no seccomp_string and no "
+                                    "seccomp_policy_file");
         }
     }
 
   private:
+    std::string full_path(const std::string& name) const {
+        return name.starts_with('/') ? name : surroundings_.folder + "/" + name;
+    }
+
     void read_file_named(const std::string& name) {
-        std::string path = name.starts_with('/') ? name : surroundings_.folder + "/" + name;
-        auto policy = snapjail::read_file(path, kPolicyBytesMax);
+        std::string path = full_path(name);
+        auto policy = surroundings_.read_file(path);
         if (!policy) {
             text_.diagnostics.error(
                 text_.places->of("seccomp_policy_file"),
                 "cannot read " + name + ": " + std::strerror(policy.error().sys_errno));
             return;
         }
+        folder_ = path.substr(0, path.rfind('/') + 1);
         take(*policy, "seccomp_policy_file", name + ":");
     }
 
@@ -104,7 +111,9 @@ class SeccompReader {
 
     void take(const std::string& text, const char* field, const std::string& file) {
         Diagnostics found;
-        auto policy = parse_kafel(text, found);
+        auto policy = parse_kafel(text, found, [this](const std::string& path) {
+            return surroundings_.read_file(path.starts_with('/') ? path : folder_ + path);
+        });
         for (const Diagnostic& one : found.all()) {
             std::string place = file.empty()
                                     ? "policy line " + std::to_string(one.position.line) +
@@ -131,11 +140,19 @@ class SeccompReader {
             return;
         }
         settings_.jail.seccomp_policy = std::move(*program);
+        settings_.jail.seccomp_use = surroundings_.seccomp_use;
+        if (surroundings_.seccomp_use == PolicyUse::kReplace) {
+            text_.diagnostics.warning(place_of(field, 1),
+                                      "--seccomp=replace: this policy stands in place of the "
+                                      "guest's own filter, and what that refuses is refused only "
+                                      "if the policy does; docs/nsjail.md says what remains");
+        }
     }
 
     ConfigText& text_;
     const Surroundings& surroundings_;
     FileSettings& settings_;
+    std::string folder_ = surroundings_.folder + "/";  // Of the policy; what it includes is there.
 };
 
 }  // namespace

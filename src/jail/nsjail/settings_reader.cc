@@ -41,12 +41,24 @@ bool is_default(const google::protobuf::Message& message, const FieldDescriptor&
     return false;
 }
 
+// Of text; bytes, as in src_content, may be any.
+bool holds_nul(const google::protobuf::Message& message, const FieldDescriptor& field, int index) {
+    if (field.type() != FieldDescriptor::TYPE_STRING) {
+        return false;
+    }
+    const auto* reflection = message.GetReflection();
+    std::string text = index < 0 ? reflection->GetString(message, &field)
+                                 : reflection->GetRepeatedString(message, &field, index);
+    return text.find('\0') != std::string::npos;
+}
+
 class SettingsReader {
   public:
     SettingsReader(ConfigText& text, const Surroundings& surroundings)
         : text_(text), config_(text.config), surroundings_(surroundings) {}
 
     FileSettings read() && {
+        refuse_nul();
         classify();
         settings_.name = config_.name();
         read_limits();
@@ -65,6 +77,45 @@ class SettingsReader {
     }
     void error(std::string_view field, const std::string& text) {
         text_.diagnostics.error(at(field), text);
+    }
+
+    // The kernel would take only what stands before it.
+    void refuse_nul() {
+        std::vector<const FieldDescriptor*> set;
+        config_.GetReflection()->ListFields(config_, &set);
+        for (const FieldDescriptor* field : set) {
+            int count =
+                field->is_repeated() ? config_.GetReflection()->FieldSize(config_, field) : 1;
+            for (int i = 0; i < count; ++i) {
+                int index = field->is_repeated() ? i : -1;
+                if (holds_nul(config_, *field, index)) {
+                    text_.diagnostics.error(at(field->name(), index),
+                                            field->name() + " holds a NUL character");
+                }
+                if (field->message_type() != nullptr) {
+                    refuse_nul_within(*field, index);
+                }
+            }
+        }
+    }
+
+    void refuse_nul_within(const FieldDescriptor& outer, int index) {
+        const auto* reflection = config_.GetReflection();
+        const auto& message = index < 0 ? reflection->GetMessage(config_, &outer)
+                                        : reflection->GetRepeatedMessage(config_, &outer, index);
+        std::vector<const FieldDescriptor*> set;
+        message.GetReflection()->ListFields(message, &set);
+        for (const FieldDescriptor* field : set) {
+            int count =
+                field->is_repeated() ? message.GetReflection()->FieldSize(message, field) : 1;
+            for (int i = 0; i < count; ++i) {
+                if (holds_nul(message, *field, field->is_repeated() ? i : -1)) {
+                    text_.diagnostics.error(
+                        text_.places->within(outer.name(), index, field->name()),
+                        field->name() + " holds a NUL character");
+                }
+            }
+        }
     }
 
     // What is set and not honoured is told, unless it only repeats what is so anyway.
@@ -215,7 +266,7 @@ class SettingsReader {
         for (int i = 0; i < config_.envar_size(); ++i) {
             std::string variable = config_.envar(i);
             std::size_t equals = variable.find('=');
-            if (variable.empty() || equals == 0 || variable.find('\0') != std::string::npos) {
+            if (variable.empty() || equals == 0) {
                 text_.diagnostics.error(at("envar", i), "envar must be NAME=value, or NAME");
                 continue;
             }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/result.h"
 #include "jail/limits.h"
 #include "jail/nsjail/config_reader.h"
 #include "jail/root/jail_settings.h"
@@ -23,6 +24,8 @@ struct FileSettings {
 struct Surroundings {
     std::string folder;  // Where relative paths begin: the folder of the file.
     std::function<std::optional<std::string>(const std::string&)> variable;  // The environment.
+    std::function<Result<std::string>(const std::string& path)> read_file;   // A policy's text.
+    PolicyUse seccomp_use = PolicyUse::kJoined;  // What the operator wants of the policy.
 };
 
 // Adds to `text.diagnostics`. With an error among them the settings are not to be used.

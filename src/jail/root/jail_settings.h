@@ -10,6 +10,7 @@
 
 #include "jail/jail_plan.h"
 #include "jail/root/root_tree.h"
+#include "jail/seccomp_policy.h"
 
 namespace snapjail::jail {
 
@@ -33,8 +34,10 @@ struct JailSettings {
     std::vector<std::string> environment;  // "NAME=value", over the small fixed one.
     std::vector<Entry> entries;            // Laid into the root tree first, so that they win.
     std::vector<PrivateTmpfs> tmpfs;
-    // The operator's own seccomp policy, compiled: asked before ours, which has the last word.
+    // The operator's own seccomp policy, compiled. Joined, the default, it is asked before ours,
+    // which has the last word.
     std::vector<sock_filter> seccomp_policy;
+    PolicyUse seccomp_use = PolicyUse::kJoined;
 };
 
 }  // namespace snapjail::jail
