@@ -11,6 +11,11 @@ def value_of(execute, expression, imports="import os, sys"):
     return execute(f"{imports}\ndef main():\n    return {expression}\n").result
 
 
+NUMBERS = pytest.mark.full_tier("numbers of processes are the container's")
+SLOT_ID = pytest.mark.full_tier("the id is the slot's own")
+HOST_NAME = pytest.mark.full_tier("the host's name is seen")
+WATCHED = pytest.mark.full_tier("the bound on /tmp is watched")
+
 @pytest.mark.both_modes
 @pytest.mark.parametrize(
     ("expression", "expected"),
@@ -23,10 +28,10 @@ def value_of(execute, expression, imports="import os, sys"):
         ("sys.path[0]", "/tmp"),
         ("os.getcwd()", "/tmp"),
         ("os.listdir('/tmp')", ["script.py"]),
-        pytest.param(*("os.getuid()", 1000), marks=pytest.mark.full_tier("the id is the slot's own")),
-        pytest.param(*("os.getgid()", 1000), marks=pytest.mark.full_tier("the id is the slot's own")),
-        pytest.param(*("os.uname().nodename", "snapjail"), marks=pytest.mark.full_tier("the host's name is seen")),
-        pytest.param(*("__import__('socket').gethostname()", "snapjail"), marks=pytest.mark.full_tier("the host's name is seen")),
+        pytest.param(*("os.getuid()", 1000), marks=SLOT_ID),
+        pytest.param(*("os.getgid()", 1000), marks=SLOT_ID),
+        pytest.param(*("os.uname().nodename", "snapjail"), marks=HOST_NAME),
+        pytest.param(*("__import__('socket').gethostname()", "snapjail"), marks=HOST_NAME),
         ("os.path.expanduser('~')", "/tmp"),
         ("__import__('tempfile').gettempdir()", "/tmp"),
         ("main.__module__", "script"),
@@ -185,7 +190,7 @@ def main():
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        pytest.param(*("os.getpid()", 1), marks=pytest.mark.full_tier("numbers of processes are the container's")),
+        pytest.param(*("os.getpid()", 1), marks=NUMBERS),
         ("__import__('multiprocessing').current_process().name", "MainProcess"),
         ("__import__('multiprocessing').current_process().pid == os.getpid()", True),
         ("__import__('threading').current_thread() is __import__('threading').main_thread()", True),
@@ -331,7 +336,7 @@ def main():
         ("import getpass", "bool(getpass.getuser())", True),
         ("import hashlib", "hashlib.sha256(b'').hexdigest()[:8]", "e3b0c442"),
         ("import tempfile", "tempfile.TemporaryFile().write(b'x')", 1),
-        pytest.param(*("import ctypes", "ctypes.CDLL(None).getpid()", 1), marks=pytest.mark.full_tier("numbers of processes are the container's")),
+        pytest.param(*("import ctypes", "ctypes.CDLL(None).getpid()", 1), marks=NUMBERS),
         (
             "import zlib, bz2, lzma",
             "lzma.decompress(lzma.compress(bz2.compress(b'x'))) != b''",
@@ -340,7 +345,7 @@ def main():
         ("import platform", "platform.system()", "Linux"),
         ("import mmap", "len(mmap.mmap(-1, 4096))", 4096),
         ("import asyncio", "asyncio.run(asyncio.sleep(0, 5))", 5),
-        pytest.param(*("import shutil", "shutil.disk_usage('/tmp').total <= 100 * 2**20", True), marks=pytest.mark.full_tier("the bound on /tmp is watched")),
+        pytest.param(*("import shutil", "shutil.disk_usage('/tmp').total <= 100 * 2**20", True), marks=WATCHED),
     ],
 )
 def test_the_usual_libraries_work(execute, imports, expression, expected):  # D-76, D-77, D-63

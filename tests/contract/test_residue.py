@@ -54,8 +54,8 @@ MIX = [
     (10, "def main(): return b' ' * 10**10", {"memory_limit"}),
     (
         10,
-        # Nobody to signal in a namespace of its own; nobody whom it may, without one: then the kernel
-        # says that all went well.
+        # Nobody to signal in a namespace of its own; nobody whom it may, without one: then the
+        # kernel says that all went well.
         "import os, signal, time\ndef main():\n    os.kill(-1, 9)\n    return 1",
         {"exception", None},
     ),

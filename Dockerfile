@@ -1,0 +1,50 @@
+# The image of the service: `docker build -t snapjail .`, `docker run --rm -p 8080:8080 snapjail`.
+# No flag is needed; docs/docker.md says which flag buys which wall. Nothing in here names an
+# architecture.
+
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+COPY tools/install-dependencies tools/
+RUN tools/install-dependencies serve && rm -rf /var/lib/apt/lists/*
+COPY requirements.txt tools/make-venv /tmp/
+RUN mkdir -p /opt/snapjail && /tmp/make-venv /opt/snapjail/venv /tmp/requirements.txt \
+    && find /opt/snapjail/venv -depth -type d \( -name tests -o -name __pycache__ \) \
+        -exec rm -rf {} + \
+    && rm -rf /opt/snapjail/venv/lib/python3*/site-packages/pip*
+COPY . .
+RUN tools/build-preset release snapjail \
+    && install -D -t /out/usr/local/bin build/release/snapjail \
+    && install -D -m 644 -t /out/usr/local/lib/snapjail build/release/lib/snapjail/* \
+    && strip /out/usr/local/bin/snapjail /out/usr/local/lib/snapjail/*.so \
+    && install -D -m 644 -t /out/etc/snapjail config/python.cfg
+
+# All that will be there, made in one place: the last stage copies it as one layer, in which the
+# slots' roots are hard links. Links to files of another layer would be copies.
+FROM debian:bookworm-slim AS root
+# One root for each slot where a container allows no namespaces; more slots need more.
+ARG ROOTS=16
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3 ca-certificates \
+        'libboost-json[0-9.]*' libseccomp2 'libspdlog[0-9.]*' 'libprotobuf[0-9]*' \
+    && apt-get purge -y 'libboost*-dev' && apt-get autoremove -y \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
+        /usr/share/locale /root/.bash_history \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+COPY --from=build /opt/snapjail /opt/snapjail
+COPY --from=build /out /
+RUN PYTHON_BIN=/opt/snapjail/venv/bin/python snapjail make-roots --count="$ROOTS"
+
+FROM scratch
+COPY --from=root / /
+LABEL org.opencontainers.image.title="snapjail" \
+    org.opencontainers.image.description="Runs untrusted Python, each script in a jail of its own" \
+    org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/usr/local/bin:/usr/bin:/bin \
+    PYTHON_BIN=/opt/snapjail/venv/bin/python \
+    SNAPJAIL_HOST=0.0.0.0 \
+    PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/usr/bin/python3", "-I", "-c", \
+    "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/ready')"]
+ENTRYPOINT ["snapjail"]
+CMD ["serve"]
