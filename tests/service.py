@@ -391,6 +391,7 @@ class Service(Client):
                 ) from None
             left = self.wait_gone(identities, 1)
             del Service.owned[self.pid]
+            left += processes.cgroups(self.pid)
             assert not left, f"left behind: {left}"
         else:
             Service.owned.pop(self.pid, None)

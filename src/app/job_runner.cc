@@ -93,6 +93,7 @@ Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
     // Orphans come to us, and go with the zygote below; see end_strays.
     (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     StraysEnd strays_end{prepared.choice.tier};
+    prepared.spec.cgroups = &prepared.cgroups;  // Where it stays.
     zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(prepared.spec));
     TRY(await_ready(zygote));
     SocketPair pair = TRY(make_seqpacket_pair());

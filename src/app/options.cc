@@ -280,6 +280,12 @@ void add_isolation(Declarer& declare, Options& options) {
         {"auto", "full", "process"}, static_cast<std::size_t>(options.isolation),
         [&](std::size_t index) { options.isolation = static_cast<jail::Isolation>(index); });
     add_roots_folder(declare, options);
+    declare.choice({"--cgroups", "SNAPJAIL_CGROUPS", "auto|off|require",
+                    "auto: bound the memory and processes of each job as a whole where this host "
+                    "lets us make\ncgroups. require: that, or no start."},
+                   {"auto", "off", "require"}, 0, [&](std::size_t index) {
+                       options.cgroups = static_cast<zygote::CgroupUse>(index);
+                   });
     Setting jailed{"--use-nsjail", "USE_NSJAIL", "1",
                    "Only 1 is accepted: there is no way to run a script unjailed."};
     declare.text(jailed, "1", [jailed](const std::string& text) {

@@ -16,6 +16,7 @@
 #include "jail/root/jail_settings.h"
 #include "jail/seccomp_policy.h"
 #include "jail/tier_choice.h"
+#include "zygote/cgroup_choice.h"
 
 namespace CLI {
 class App;
@@ -31,6 +32,7 @@ struct Options {
     std::vector<std::string> preload = {"numpy", "pandas"};
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
+    zygote::CgroupUse cgroups = zygote::CgroupUse::kAuto;
     jail::JailSettings jail;  // Only NSJAIL_CONFIG changes these.
     jail::Isolation isolation = jail::Isolation::kAuto;
     std::string roots_folder = "/var/lib/snapjail/roots";  // Tier `process`.

@@ -6,6 +6,7 @@
 #include "app/library_folder.h"
 #include "base/log.h"
 #include "base/syscall.h"
+#include "zygote/cgroup_choice.h"
 
 namespace snapjail::app {
 namespace {
@@ -77,6 +78,11 @@ Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slot
         settings.slots = prepared.slots;
     }
     prepared.spec = TRY(zygote::make_zygote_spec(settings, std::move(prepared.spec.interpreter)));
+    prepared.cgroups = TRY(zygote::make_cgroups({.use = options.cgroups,
+                                                 .slots = prepared.slots,
+                                                 .limits = options.limits,
+                                                 .jail = options.jail},
+                                                prepared.spec));
     return prepared;
 }
 
@@ -99,6 +105,9 @@ std::string layer_names(const PreparedZygote& prepared) {
     }
     if (prepared.spec.plan.landlock_abi > 0) {
         names += ",landlock (ABI " + std::to_string(prepared.spec.plan.landlock_abi) + ")";
+    }
+    if (!prepared.cgroups.bounds_nothing()) {
+        names += ",cgroup limits (" + prepared.cgroups.summary() + ")";
     }
     return names;
 }

@@ -9,6 +9,7 @@
 
 #include "app/options.h"
 #include "base/result.h"
+#include "jail/cgroup/slots.h"
 #include "jail/root/slot_places.h"
 #include "jail/tier_choice.h"
 #include "zygote/launcher.h"
@@ -18,6 +19,7 @@ namespace snapjail::app {
 struct PreparedZygote {
     jail::TierChoice choice;
     std::optional<jail::SlotPlaces> places;  // Tier `process`; outlives its zygotes.
+    jail::cgroup::Slots cgroups;             // The same.
     zygote::ZygoteSpec spec;
     jail::PolicyUse seccomp_use = jail::PolicyUse::kJoined;
     std::uint32_t slots = 0;  // What was asked for, or as many as there are roots.

@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "base/syscall.h"
+#include "jail/cgroup/slots.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
 #include "jail/seccomp_policy.h"
@@ -38,6 +39,9 @@ constexpr std::string_view kAllowNamespaces =
 constexpr std::string_view kUnmaskProc =
     "docker run --security-opt systempaths=unconfined; Kubernetes: procMount: Unmasked";
 constexpr std::string_view kUseKernelSeccomp = "a kernel with CONFIG_SECCOMP_FILTER";
+
+constexpr std::string_view kAllowCgroups =
+    "docker run --privileged --cgroupns=host; systemd: Delegate=memory pids cpu";
 
 // What a probe does in its child, with all namespaces that a zygote has. Not one of them allocates.
 using Attempt = int (*)() noexcept;
@@ -322,17 +326,21 @@ HostLayer examine_seccomp() {
     return examine({"seccomp", 0, try_seccomp, kUseKernelSeccomp});
 }
 
-// Where this process could make cgroups of its own, as the kernel's file tells it.
+// Makes one slot's cgroups, moves a process into them, and removes them.
 HostLayer examine_cgroups() {
+    cgroup::Limits all;
+    all.cpu_ms_per_second = 1000;  // Only tried where somebody wants it.
+    cgroup::Slots cgroups = cgroup::make_slots({.limits = all, .slots = 1, .guest_id = {}});
     HostLayer layer{.name = "cgroup limits",
                     .need = Need::kInformative,
-                    .detail = "not used by this release; rlimits bound each process",
+                    .stands = !cgroups.bounds_nothing(),
+                    .detail = cgroups.summary(),
                     .remedy = {}};
-    bool is_v2 = ::access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-    const char* folder = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    layer.stands = ::access(folder, W_OK) == 0;
-    layer.detail = std::string(is_v2 ? "v2" : "v1") +
-                   (layer.stands ? ", writable; " : ", not writable; ") + layer.detail;
+    if (!layer.stands) {
+        layer.detail = "rlimits bound each process, nothing their sum" +
+                       (cgroups.obstacles().empty() ? "" : ": " + cgroups.obstacles());
+        layer.remedy = kAllowCgroups;
+    }
     return layer;
 }
 

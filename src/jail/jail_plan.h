@@ -79,6 +79,9 @@ struct JailPlan {
     ProcessPlaces places;  // For Tier::kProcess.
     // For GuestStart::kCold: the interpreter and its arguments, each ended by a NUL.
     std::array<std::array<char, kPathBytesMax>, kArgvMax> cold_argv{};
+    // So many cgroup::SlotCgroup stand behind the plan; 0: no cgroups here.
+    std::uint32_t cgroup_count = 0;
+    std::int32_t cgroup_watch = -1;  // See cgroup::Slots::make_watch.
 };
 static_assert(std::is_trivially_copyable_v<JailPlan>);
 

@@ -64,6 +64,8 @@ const char* to_string(SetupStep step) {
             return "adopt orphans";
         case SetupStep::kChroot:
             return "enter the slot's root";
+        case SetupStep::kCgroup:
+            return "join the slot's cgroup";
     }
     return "unknown step";
 }

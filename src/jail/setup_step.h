@@ -37,6 +37,7 @@ enum class SetupStep : std::uint32_t {
     kTmpfs,
     kSubreaper,
     kChroot,
+    kCgroup,
 };
 
 struct SetupFailure {

@@ -8,7 +8,7 @@
 namespace snapjail::jail {
 namespace {
 
-constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kChroot);
+constexpr auto kLast = static_cast<std::uint32_t>(SetupStep::kCgroup);
 
 TEST(SetupStep, EachHasANameOfItsOwn) {
     std::set<std::string> names;

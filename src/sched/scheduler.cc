@@ -31,7 +31,8 @@ struct Waiter {
 PoolLimits pool_limits(const SchedulerLimits& limits) {
     return {.slots = limits.slots,
             .guests_waiting_max = std::min(limits.slots, limits.guests_waiting_max),
-            .guests_starting_max = std::max(2u, std::thread::hardware_concurrency()),
+            .guests_starting_max =
+                std::max(2u, std::thread::hardware_concurrency()) + limits.guests_joining_max,
             .result_bytes_max = limits.result_bytes_max,
             .tells_of_jobs = limits.tells_of_jobs};
 }

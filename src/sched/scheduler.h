@@ -22,6 +22,7 @@ namespace snapjail::sched {
 struct SchedulerLimits {
     std::uint32_t slots = 8;               // Guests alive at once, waiting or running.
     std::uint32_t guests_waiting_max = 8;  // Kept warm ahead of need; each costs some 4 MB.
+    std::uint32_t guests_joining_max = 0;  // Started on top of one a core: they sleep for a while.
     std::size_t queue_depth_max = 512;     // Jobs waiting for a guest; the next one is refused.
     std::chrono::milliseconds queue_time_max{10'000};  // A job that has waited so long is refused.
     std::chrono::milliseconds wall_time_max{6'000};

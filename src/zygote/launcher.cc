@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "base/syscall.h"
+#include "jail/cgroup/slot_cgroup.h"
 #include "jail/landlock.h"
 #include "jail/root/build_root.h"
 #include "jail/seccomp_policy.h"
@@ -61,6 +62,8 @@ struct ChildOrders {
     const char* const* environment;
     int channel;
     int plan_memfd;
+    std::span<const jail::cgroup::SlotCgroup> cgroups;
+    int cgroup_watch;
     int go_pipe;               // One byte arrives when the id maps are written.
     int report_pipe;           // Ends with exec.
     bool becomes_root_inside;  // We are root outside: take the mapped id.
@@ -106,7 +109,8 @@ bool arrange_descriptors(const ChildOrders& orders, int proc_self) noexcept {
            ::dup2(channel, kChannelFd) >= 0 && ::dup2(plan, kPlanFd) >= 0 &&
            ::dup2(proc, kProcSelfFd) >= 0 &&
            // Everything else goes with the exec, the report pipe last of all.
-           ::syscall(SYS_close_range, kProcSelfFd + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) == 0;
+           ::syscall(SYS_close_range, kProcSelfFd + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) == 0 &&
+           jail::cgroup::keep_across_exec(orders.cgroups, orders.cgroup_watch);
 }
 
 void reset_signals() noexcept {
@@ -387,6 +391,19 @@ void add_wrapper(std::vector<std::string>& argv, const std::string& path) {
     }
 }
 
+// The plan, and behind it each slot's cgroups: as many as there are slots.
+Result<UniqueFd> make_plan_memfd(jail::JailPlan plan,
+                                 std::span<const jail::cgroup::SlotCgroup> cgroups, int watch) {
+    plan.cgroup_count = static_cast<std::uint32_t>(cgroups.size());
+    plan.cgroup_watch = watch;
+    std::vector<std::byte> bytes(sizeof(plan) + cgroups.size_bytes());
+    std::memcpy(bytes.data(), &plan, sizeof(plan));
+    if (!cgroups.empty()) {
+        std::memcpy(bytes.data() + sizeof(plan), cgroups.data(), cgroups.size_bytes());
+    }
+    return make_memfd("jail-plan", bytes);
+}
+
 }  // namespace
 
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
@@ -428,7 +445,10 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     SocketPair channel = TRY(make_seqpacket_pair());
     Pipe go = TRY(make_pipe());
     Pipe report = TRY(make_pipe());
-    UniqueFd plan_memfd = TRY(make_memfd("jail-plan", std::as_bytes(std::span(&spec.plan, 1))));
+    static const jail::cgroup::Slots kNoCgroups;
+    const jail::cgroup::Slots& cgroups = spec.cgroups != nullptr ? *spec.cgroups : kNoCgroups;
+    UniqueFd cgroup_watch = TRY(cgroups.make_watch());
+    UniqueFd plan_memfd = TRY(make_plan_memfd(spec.plan, cgroups.table(), cgroup_watch.get()));
     std::vector<const char*> argv;
     for (const std::string& argument : spec.argv) {
         argv.push_back(argument.c_str());
@@ -445,6 +465,8 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
                        environment.data(),
                        channel.second.get(),
                        plan_memfd.get(),
+                       cgroups.table(),
+                       cgroup_watch.get(),
                        go.read_end.get(),
                        report.write_end.get(),
                        spec.outside_id.has_value()};

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "jail/cgroup/slots.h"
 #include "jail/jail_plan.h"
 #include "jail/limits.h"
 #include "jail/root/interpreter.h"
@@ -42,6 +43,8 @@ struct ZygoteSpec {
     // When we are root: who the zygote and its guests are outside. Nobody owns a file under this
     // id.
     std::optional<uid_t> outside_id;
+    // Of all slots; outlives every zygote. Null: guests have no cgroups of their own.
+    const jail::cgroup::Slots* cgroups = nullptr;
 };
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings);
 // The same, where the interpreter has been asked already.

@@ -12,7 +12,7 @@ constexpr std::uint32_t kProtocolVersion = 2;
 
 // Descriptors that a zygote finds open when it is exec'ed, besides 0, 1 and 2.
 constexpr int kChannelFd = 3;   // SEQPACKET to the supervisor.
-constexpr int kPlanFd = 4;      // A memfd that holds one jail::JailPlan.
+constexpr int kPlanFd = 4;      // A memfd: jail::JailPlan, then its cgroups.
 constexpr int kProcSelfFd = 5;  // The folder /proc/<its own pid> of the host's procfs.
 
 // Supervisor -> zygote: only this one message, with the socket to the front as its one descriptor.

@@ -60,7 +60,7 @@ def test_a_smaller_limit_is_set_by_the_environment(start):
 
 
 def test_memory_of_all_processes_together_is_bounded_or_the_jail_ends(service):  # D-37
-    """Without a cgroup each process has the limit for itself; then this is only survived."""
+    """Without a cgroup each process has the limit for itself; see test_limits_cgroups.py."""
     script = """
 import os, time
 def main():

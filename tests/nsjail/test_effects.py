@@ -423,3 +423,86 @@ def test_serve_answers_under_a_file(start, tmp_path):
     running = start({"NSJAIL_CONFIG": str(file)})
     answer = running.execute("import os\ndef main(): return os.uname().nodename")
     assert answer.result == "ant"
+
+
+# The limits of a whole job: cgroups, where this host lets us make some.
+
+HOLD = """
+import os, time
+def main():
+    for _ in range({count}):
+        if os.fork() == 0:
+            block = bytearray({mib} * 2**20)
+            os.write(1, b'x')
+            time.sleep(30)
+    os.waitpid(-1, 0)
+"""
+BURN = """
+import time
+def main():
+    began = time.monotonic()
+    while time.process_time() < {cpu}:
+        pass
+    return time.monotonic() - began
+"""
+
+
+@pytest.fixture(scope="module")
+def cgroups():
+    """Which controllers `doctor` can use here; what needs others is skipped."""
+    doctor = subprocess.run(
+        [BINARY, "doctor", "--json", f"--python={PYTHON}"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    rows = {row["name"]: row for row in json.loads(doctor.stdout)["layers"]}
+    row = rows["cgroup limits"]
+
+    def need(controller):
+        if not row["stands"] or controller not in row["detail"]:
+            pytest.skip(f"this host gives no cgroup that bounds {controller}: {row['detail']}")
+
+    return need
+
+
+def test_cgroup_mem_max_bounds_all_processes_together(run, cgroups):
+    cgroups("memory")
+    config = "time_limit: 20 cgroup_mem_max: 104857600"
+    assert "memory limit exceeded" in run(config, HOLD.format(count=3, mib=60), status=137)
+
+
+def test_what_stays_below_cgroup_mem_max_is_there(run, cgroups):
+    cgroups("memory")
+    config = "cgroup_mem_max: 314572800"
+    script = "import os\ndef main():\n    block = bytearray(150 * 2**20)\n    return len(block)"
+    assert run(config, script) == 150 * 2**20
+    assert "memory limit exceeded" in run("cgroup_mem_max: 104857600", script, status=137)
+
+
+def test_cgroup_mem_max_counts_tmp(run, cgroups):
+    cgroups("memory")
+    script = """
+def main():
+    with open("/tmp/file", "wb", buffering=0) as file:
+        for _ in range(80):
+            file.write(b"x" * 2**20)
+    return "written"
+"""
+    assert run("cgroup_mem_max: 314572800", script) == "written"
+    assert "memory limit exceeded" in run("cgroup_mem_max: 73400320", script, status=137)
+
+
+def test_cgroup_cpu_ms_per_sec_slows_a_job(run, cgroups):
+    cgroups("cpu")
+    # A tenth of a processor: a quarter of a second of its time takes two and a half, but for the
+    # first and the last tenth.
+    assert run("time_limit: 30 cgroup_cpu_ms_per_sec: 100", BURN.format(cpu=0.25)) > 1.5
+
+
+def test_swap_is_what_the_file_says(run, cgroups):
+    """Only that such a file starts: this machine may have no swap to see it by."""
+    cgroups("memory")
+    for swap in ("cgroup_mem_swap_max: 1048576", "cgroup_mem_memsw_max: 209715200"):
+        assert run(f"cgroup_mem_max: 104857600 {swap}", "def main(): return 1") == 1

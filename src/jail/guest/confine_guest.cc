@@ -105,6 +105,8 @@ SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descrip
     bool ok =
         require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
         require(SetupStep::kSession, ::setsid() >= 0) &&
+        // Before all that costs memory, and before the cgroup namespace, of which it is the root.
+        require(SetupStep::kCgroup, cgroup::join(descriptors.cgroup)) &&
         require(SetupStep::kNamespaces,
                 ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
         require(SetupStep::kHostname,

@@ -5,6 +5,7 @@
 // For the child side of a fork, in a process with one thread: no allocation, no lock, no log, only
 // system calls. On failure the process must _exit: it is neither free nor confined.
 
+#include "jail/cgroup/slot_cgroup.h"
 #include "jail/jail_plan.h"
 #include "jail/setup_step.h"
 
@@ -12,9 +13,10 @@ namespace snapjail::jail {
 
 // What the guest keeps: nothing else is open when it runs.
 struct GuestDescriptors {
-    int job = -1;     // Becomes kJobFd: the job is read from it.
-    int output = -1;  // Becomes descriptor 1.
-    int result = -1;  // Becomes plan.result_fd.
+    int job = -1;               // Becomes kJobFd: the job is read from it.
+    int output = -1;            // Becomes descriptor 1.
+    int result = -1;            // Becomes plan.result_fd.
+    cgroup::SlotCgroup cgroup;  // Joined, and closed.
 };
 constexpr int kJobFd = 3;
 

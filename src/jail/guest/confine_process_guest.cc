@@ -118,24 +118,26 @@ SetupFailure confine_process_guest(const JailPlan& plan, const ProcessPlace& pla
         return ok;
     };
     ::umask(0022);
-    bool ok = require(SetupStep::kParentDeath, dies_with(place.zygote)) &&
-              require(SetupStep::kSession, ::setsid() >= 0) &&
-              // What the script leaves behind stays below it, and is found from outside.
-              require(SetupStep::kSubreaper, ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0) &&
-              require(SetupStep::kOomScore, raise_oom_score(plan)) &&
-              require(SetupStep::kAffinity, choose_processors(plan)) &&
-              require(SetupStep::kPriority, lower_priority(plan)) &&
-              // Before the chroot: /dev/null, and nothing that leads out is open any more. Before
-              // the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
-              require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
-              require(SetupStep::kChroot, enter_root(plan, place)) &&
-              require(SetupStep::kRlimits, set_rlimits(plan)) &&
-              // Before the id: it wants CAP_SETPCAP. What is effective stays until then.
-              require(SetupStep::kCapabilities, !has_own_uid(plan) || empty_bounding_set()) &&
-              require(SetupStep::kCredentials, take_own_uid(plan, place.slot)) &&
+    bool ok =
+        require(SetupStep::kParentDeath, dies_with(place.zygote)) &&
+        require(SetupStep::kSession, ::setsid() >= 0) &&
+        require(SetupStep::kCgroup, cgroup::join(descriptors.cgroup)) &&
+        // What the script leaves behind stays below it, and is found from outside.
+        require(SetupStep::kSubreaper, ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0) &&
+        require(SetupStep::kOomScore, raise_oom_score(plan)) &&
+        require(SetupStep::kAffinity, choose_processors(plan)) &&
+        require(SetupStep::kPriority, lower_priority(plan)) &&
+        // Before the chroot: /dev/null, and nothing that leads out is open any more. Before
+        // the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
+        require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
+        require(SetupStep::kChroot, enter_root(plan, place)) &&
+        require(SetupStep::kRlimits, set_rlimits(plan)) &&
+        // Before the id: it wants CAP_SETPCAP. What is effective stays until then.
+        require(SetupStep::kCapabilities, !has_own_uid(plan) || empty_bounding_set()) &&
+        require(SetupStep::kCredentials, take_own_uid(plan, place.slot)) &&
         // After the id: the folder is nobody else's, not even of a root that has few capabilities.
         require(SetupStep::kWorkingDirectory, enter_job_folder(plan, place)) &&
-              require(SetupStep::kCapabilities, drop_capabilities());
+        require(SetupStep::kCapabilities, drop_capabilities());
     if (ok) {
         errno = restrict_by_landlock(plan, place);
         ok = require(SetupStep::kLandlock, errno == 0);

@@ -46,6 +46,21 @@ class Description {
     std::string text_;
 };
 
+// Of the whole job; `serve` says whether this host can keep them.
+void describe_cgroups(const FileSettings& settings, Description& out) {
+    std::uint64_t memory = settings.jail.cgroup_memory_bytes_max > 0
+                               ? settings.jail.cgroup_memory_bytes_max
+                               : settings.limits.memory_bytes_max;
+    out.put("memory of a job", mebibytes(memory) + ", where there are cgroups");
+    if (settings.jail.cgroup_swap_bytes_max > 0) {
+        out.put("swap of a job", mebibytes(settings.jail.cgroup_swap_bytes_max));
+    }
+    if (settings.jail.cpu_ms_per_second > 0) {
+        out.put("processors of a job",
+                std::to_string(settings.jail.cpu_ms_per_second) + " ms per s, by cgroups");
+    }
+}
+
 void describe_limits(const Limits& limits, Description& out) {
     out.put("time by the clock", std::to_string(limits.wall_time_max.count() / 1000) + " s");
     out.put("processor time", std::to_string(limits.cpu_time_max.count()) + " s of each process");
@@ -127,6 +142,7 @@ void describe_settings(const FileSettings& settings, Description& out) {
 std::string describe_jail(const FileSettings& settings) {
     Description out;
     describe_limits(settings.limits, out);
+    describe_cgroups(settings, out);
     describe_settings(settings, out);
     return out.text();
 }

@@ -90,20 +90,19 @@ constexpr auto kRows = std::to_array<FieldRow>({
      "a Kafel policy; a relative path starts at the file's folder"},
     {"seccomp_string", kHonoured, "a Kafel policy, joined with Snapjail's own, or see below"},
     {"seccomp_log", kAccepted, "LOG in a policy is still logged by the kernel"},
-    {"cgroup_mem_max", kUnenforced,
-     "this release has no control groups: rlimit_as bounds each process, not their sum"},
-    {"cgroup_mem_memsw_max", kUnenforced, "this release has no control groups"},
-    {"cgroup_mem_swap_max", kUnenforced, "this release has no control groups"},
+    {"cgroup_mem_max", kHonoured,
+     "bytes, at least 16 MiB: the whole job, its /tmp too; unless set, as much as rlimit_as"},
+    {"cgroup_mem_memsw_max", kHonoured, "bytes of memory and swap together"},
+    {"cgroup_mem_swap_max", kHonoured, "bytes; unless set, none"},
     {"cgroup_mem_mount", kAccepted, kOwnCgroup},
     {"cgroup_mem_parent", kAccepted, kOwnCgroup},
-    {"cgroup_pids_max", kHonoured, "by RLIMIT_NPROC, which counts per jail here"},
+    {"cgroup_pids_max", kHonoured, "1 to 4096; by RLIMIT_NPROC too, which counts per jail here"},
     {"cgroup_pids_mount", kAccepted, kOwnCgroup},
     {"cgroup_pids_parent", kAccepted, kOwnCgroup},
     {"cgroup_net_cls_classid", kAccepted, kNoNetwork},
     {"cgroup_net_cls_mount", kAccepted, kNoNetwork},
     {"cgroup_net_cls_parent", kAccepted, kNoNetwork},
-    {"cgroup_cpu_ms_per_sec", kUnenforced,
-     "this release has no control groups: rlimit_cpu and time_limit bound a job"},
+    {"cgroup_cpu_ms_per_sec", kHonoured, "of the whole job; 1000 is one processor"},
     {"cgroup_cpu_mount", kAccepted, kOwnCgroup},
     {"cgroup_cpu_parent", kAccepted, kOwnCgroup},
     {"cgroupv2_mount", kAccepted, kOwnCgroup},
@@ -133,8 +132,6 @@ std::string_view class_name(FieldClass field_class) {
             return "honoured";
         case kAccepted:
             return "note";
-        case kUnenforced:
-            return "warning";
         case kRefused:
             return "**refused**";
     }

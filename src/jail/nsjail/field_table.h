@@ -9,10 +9,9 @@
 namespace snapjail::jail::nsjail {
 
 enum class FieldClass : unsigned char {
-    kHonoured,    // It does what it says, as far as `words` has it.
-    kAccepted,    // Without meaning here: a note says why.
-    kUnenforced,  // A limit that this release does not enforce: a warning says so.
-    kRefused,     // Ignoring it would weaken the jail, or change what runs: an error with a remedy.
+    kHonoured,  // It does what it says, as far as `words` has it.
+    kAccepted,  // Without meaning here: a note says why.
+    kRefused,   // Ignoring it would weaken the jail, or change what runs: an error with a remedy.
 };
 
 struct FieldRow {

@@ -62,6 +62,7 @@ class SettingsReader {
         classify();
         settings_.name = config_.name();
         read_limits();
+        read_cgroups(text_, settings_);
         read_identity();
         read_namespaces();
         read_environment();
@@ -135,9 +136,6 @@ class SettingsReader {
                     break;
                 case FieldClass::kAccepted:
                     text_.diagnostics.note(place, words);
-                    break;
-                case FieldClass::kUnenforced:
-                    text_.diagnostics.warning(place, words);
                     break;
                 case FieldClass::kRefused:
                     text_.diagnostics.error(place, words);

@@ -33,6 +33,7 @@ FileSettings read_settings(ConfigText& text, const Surroundings& surroundings);
 
 // The parts of it. Each adds what it has to say.
 void read_rlimits(ConfigText& text, Limits& limits);
+void read_cgroups(ConfigText& text, FileSettings& settings);
 void read_mounts(ConfigText& text, const Surroundings& surroundings, FileSettings& settings);
 void read_seccomp(ConfigText& text, const Surroundings& surroundings, FileSettings& settings);
 

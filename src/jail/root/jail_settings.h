@@ -28,7 +28,11 @@ struct JailSettings {
     std::int32_t nice_level = 0;  // Added to nothing: the guest's own; 0 leaves the service's.
     std::int32_t oom_score_adj = 1000;  // If memory runs out, a guest goes before the service does.
     std::uint32_t cpus_max = 0;         // 0: as many as the service has.
-    std::uint32_t uid = 1000;           // As seen from inside; outside it is nobody of note.
+    // Of a whole job, where it has a cgroup.
+    std::uint64_t cgroup_memory_bytes_max = 0;  // 0: Limits::memory_bytes_max.
+    std::uint64_t cgroup_swap_bytes_max = 0;
+    std::uint32_t cpu_ms_per_second = 0;  // 0: all that there is.
+    std::uint32_t uid = 1000;             // As seen from inside; outside it is nobody of note.
     std::uint32_t gid = 1000;
     bool shows_proc = true;                // A procfs that shows the job's own processes.
     std::vector<std::string> environment;  // "NAME=value", over the small fixed one.

@@ -29,6 +29,7 @@
 #include "jail/guest/confine_process_guest.h"
 #include "jail/privileges.h"
 #include "zygote/extension/process_slots.h"
+#include "zygote/extension/slot_cgroups.h"
 #include "zygote/protocol.h"
 
 namespace snapjail::zygote {
@@ -99,6 +100,7 @@ class ForkLoop {
 
     Result<void> run() {
         TRY(require_one_thread());
+        TRY(cgroups_.load(plan_));
         TRY(start());
         for (;;) {
             TRY(wait_once());
@@ -151,11 +153,16 @@ class ForkLoop {
     }
 
     Result<void> wait_once() {
-        std::array<pollfd, 3> sources{pollfd{kChannelFd, POLLIN, 0},
+        std::array<pollfd, 4> sources{pollfd{kChannelFd, POLLIN, 0},
                                       pollfd{child_events_.get(), POLLIN, 0},
-                                      pollfd{front_.is_open() ? front_.get() : -1, POLLIN, 0}};
+                                      pollfd{front_.is_open() ? front_.get() : -1, POLLIN, 0},
+                                      pollfd{cgroups_.watch(), POLLIN, 0}};
         TRY(retry_eintr("poll",
                         [&] { return ::poll(sources.data(), sources.size(), timeout_ms()); }));
+        // Before any slot can have its next guest.
+        if (sources[3].revents != 0) {
+            cgroups_.end_those_out_of_memory();
+        }
         // The ends first: a front that asks for a guest in a slot has been told that it is free.
         if (sources[1].revents != 0) {
             reap();
@@ -261,6 +268,7 @@ class ForkLoop {
     }
 
     Result<GuestPipes> fork_guest(const Command& command) {
+        TRY(cgroups_.prepare(command.slot));
         GuestPipes pipes;
         pipes.job = TRY(make_pipe());
         pipes.output = TRY(make_pipe());
@@ -271,7 +279,7 @@ class ForkLoop {
         PyOS_BeforeFork();
         pid_t child = ::fork();
         if (child == 0) {
-            become_guest(pipes, command.warm_up, {command.slot, folder, zygote});
+            become_guest(pipes, command, {command.slot, folder, zygote});
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
@@ -281,6 +289,7 @@ class ForkLoop {
         if (child < 0) {
             return Error::from_errno("fork", fork_errno);
         }
+        cgroups_.on_forked(command.slot, child);
         pids_[command.guest_id] = child;
         guests_[child] = {command.guest_id, command.slot};
         return pipes;
@@ -330,11 +339,11 @@ class ForkLoop {
         return {};
     }
 
-    [[noreturn]] void become_guest(const GuestPipes& pipes, WarmUp warm_up,
+    [[noreturn]] void become_guest(const GuestPipes& pipes, const Command& command,
                                    const jail::ProcessPlace& place) noexcept {
         ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
         jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
-                                     pipes.result.write_end.get()};
+                                     pipes.result.write_end.get(), cgroups_.of(command.slot)};
         jail::SetupFailure failure = has_namespaces()
                                          ? jail::confine_guest(plan_, given)
                                          : jail::confine_process_guest(plan_, place, given);
@@ -351,7 +360,7 @@ class ForkLoop {
         }
         PyOS_AfterFork_Child();
         PyObject* result = PyObject_CallFunctionObjArgs(
-            on_guest_, warm_up == WarmUp::kFull ? Py_True : Py_False, nullptr);
+            on_guest_, command.warm_up == WarmUp::kFull ? Py_True : Py_False, nullptr);
         Py_XDECREF(result);
         ::_exit(1);  // It should not have returned.
     }
@@ -367,17 +376,19 @@ class ForkLoop {
             if (pid <= 0) {
                 return;
             }
+            bool is_out_of_memory = cgroups_.on_reaped(pid);
             auto guest = guests_.find(pid);
             if (guest == guests_.end()) {
                 continue;  // What a job has left, and we have adopted.
             }
-            Leaving leaving{{.kind = EventKind::kGone,
-                             .guest_id = guest->second.id,
-                             .wait_status = status,
-                             .limit_hit = guest->second.limit_hit,
-                             .cpu_time_us = to_us(usage.ru_utime) + to_us(usage.ru_stime)},
-                            guest->second.slot,
-                            guest->second.has_front};
+            Leaving leaving{
+                {.kind = EventKind::kGone,
+                 .guest_id = guest->second.id,
+                 .wait_status = status,
+                 .limit_hit = is_out_of_memory ? LimitHit::kMemory : guest->second.limit_hit,
+                 .cpu_time_us = to_us(usage.ru_utime) + to_us(usage.ru_stime)},
+                guest->second.slot,
+                guest->second.has_front};
             if (leaving.has_front) {
                 pids_.erase(guest->second.id);
             }
@@ -419,6 +430,7 @@ class ForkLoop {
 
     const jail::JailPlan& plan_;
     PyObject* on_guest_;
+    SlotCgroups cgroups_;
     UniqueFd pid_namespace_;
     UniqueFd child_events_;
     UniqueFd front_;

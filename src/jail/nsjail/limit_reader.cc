@@ -1,4 +1,5 @@
-// The rlimit_* fields: see settings_reader.h.
+// The rlimit_* fields, of each process, and the cgroup_* fields, of a job as a whole; whether this
+// host can keep those is for `serve` and `run` to say. See settings_reader.h.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -153,6 +154,75 @@ class RlimitReader {
     Limits& limits_;
 };
 
+// A guest that waits has some 10 MB of its own; imports need more. Below, megabytes were meant.
+constexpr std::uint64_t kMemoryBytesMin = std::uint64_t{16} << 20;
+constexpr std::uint64_t kMemoryBytesMax = std::uint64_t{1} << 40;  // 1 TiB: a slip of the pen.
+constexpr std::uint32_t kCpuMsMax = 1024 * 1000;                   // As many processors.
+
+class CgroupReader {
+  public:
+    CgroupReader(ConfigText& text, FileSettings& settings)
+        : text_(text), config_(text.config), settings_(settings) {}
+
+    void read() {
+        if (config_.cgroup_mem_max() > 0) {
+            read_memory();
+        }
+        read_swap();
+        if (config_.cgroup_cpu_ms_per_sec() > kCpuMsMax) {
+            error("cgroup_cpu_ms_per_sec",
+                  "cgroup_cpu_ms_per_sec must be from 1 to 1024000, 1000 for each processor");
+        } else {
+            settings_.jail.cpu_ms_per_second = config_.cgroup_cpu_ms_per_sec();
+        }
+    }
+
+  private:
+    void error(const char* field, const std::string& text) {
+        text_.diagnostics.error(text_.places->of(field, -1), text);
+    }
+
+    void read_memory() {
+        std::uint64_t bytes = config_.cgroup_mem_max();
+        if (bytes < kMemoryBytesMin) {
+            error("cgroup_mem_max",
+                  "cgroup_mem_max counts bytes, and no guest starts with " + std::to_string(bytes) +
+                      "; were MiB meant? Then say cgroup_mem_max: " + std::to_string(bytes * kMiB));
+        } else if (bytes > kMemoryBytesMax) {
+            error("cgroup_mem_max", "cgroup_mem_max must be at most 1099511627776 bytes, 1 TiB");
+        } else {
+            settings_.jail.cgroup_memory_bytes_max = bytes;
+        }
+    }
+
+    // Version 1 counts memory and swap together, version 2 apart; nsjail takes one or the other.
+    void read_swap() {
+        std::int64_t swap = config_.cgroup_mem_swap_max();
+        std::uint64_t both = config_.cgroup_mem_memsw_max();
+        if (both > 0 && swap >= 0) {
+            error("cgroup_mem_memsw_max",
+                  "cgroup_mem_memsw_max and cgroup_mem_swap_max exclude each other; keep one");
+        } else if (both > 0 && both < config_.cgroup_mem_max()) {
+            error("cgroup_mem_memsw_max",
+                  "cgroup_mem_memsw_max is memory and swap together: at least cgroup_mem_max");
+        } else if (both > 0 && config_.cgroup_mem_max() == 0) {
+            error("cgroup_mem_memsw_max", "cgroup_mem_memsw_max needs a cgroup_mem_max beside it");
+        } else if (swap > static_cast<std::int64_t>(kMemoryBytesMax) ||
+                   both > 2 * kMemoryBytesMax) {
+            error(both > 0 ? "cgroup_mem_memsw_max" : "cgroup_mem_swap_max",
+                  "swap must be at most 1099511627776 bytes, 1 TiB");
+        } else if (both > 0) {
+            settings_.jail.cgroup_swap_bytes_max = both - config_.cgroup_mem_max();
+        } else if (swap > 0) {
+            settings_.jail.cgroup_swap_bytes_max = static_cast<std::uint64_t>(swap);
+        }
+    }
+
+    ConfigText& text_;
+    const ::nsjail::NsJailConfig& config_;
+    FileSettings& settings_;
+};
+
 }  // namespace
 
 void read_rlimits(ConfigText& text, Limits& limits) {
@@ -160,6 +230,10 @@ void read_rlimits(ConfigText& text, Limits& limits) {
     for (const Row& row : kRows) {
         reader.read(row);
     }
+}
+
+void read_cgroups(ConfigText& text, FileSettings& settings) {
+    CgroupReader(text, settings).read();
 }
 
 }  // namespace snapjail::jail::nsjail
