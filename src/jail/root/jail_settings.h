@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jail/jail_plan.h"
+#include "jail/layer.h"
 #include "jail/root/root_tree.h"
 
 namespace snapjail::jail {
@@ -35,6 +36,7 @@ struct JailSettings {
     std::vector<PrivateTmpfs> tmpfs;
     // The operator's own seccomp policy, compiled: asked before ours, which has the last word.
     std::vector<sock_filter> seccomp_policy;
+    LayerSet layers;  // All, but in tests of the walls.
 };
 
 }  // namespace snapjail::jail

@@ -141,7 +141,7 @@ class ForkLoop {
         })));
         // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a
         // fork inherits it for nothing. no_new_privs was set before exec.
-        if (!jail::load_seccomp(plan_.zygote_filter)) {
+        if (stands(jail::Layer::kSeccomp) && !jail::load_seccomp(plan_.zygote_filter)) {
             return Error::from_errno("load the zygote's seccomp filter", errno);
         }
         ReadyMessage ready;
@@ -271,11 +271,12 @@ class ForkLoop {
         PyOS_BeforeFork();
         pid_t child = ::fork();
         if (child == 0) {
-            become_guest(pipes, command.warm_up, {command.slot, folder, zygote});
+            become_guest(pipes, command, {command.slot, folder, zygote});
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
-        if (has_namespaces() && ::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
+        bool has_left = has_namespaces() && stands(jail::Layer::kPidNamespace);
+        if (has_left && ::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
             ::_exit(1);  // The next guest would land in this one's namespace: be replaced instead.
         }
         if (child < 0) {
@@ -292,7 +293,9 @@ class ForkLoop {
     // by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
     Result<void> enter_namespaces(std::uint32_t slot) {
         TRY(enter_network(slot));
-        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        if (stands(jail::Layer::kPidNamespace)) {
+            TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        }
         return {};
     }
 
@@ -318,6 +321,9 @@ class ForkLoop {
         if (slot >= kSlotsMax) {
             return Error::from_errno("find slot", EINVAL);
         }
+        if (!stands(jail::Layer::kNetworkNamespace)) {
+            return {};
+        }
         if (slot >= networks_.size()) {
             networks_.resize(slot + 1);
         }
@@ -330,11 +336,13 @@ class ForkLoop {
         return {};
     }
 
-    [[noreturn]] void become_guest(const GuestPipes& pipes, WarmUp warm_up,
+    [[noreturn]] void become_guest(const GuestPipes& pipes, const Command& command,
                                    const jail::ProcessPlace& place) noexcept {
         ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
+        bool has_network = has_namespaces() && stands(jail::Layer::kNetworkNamespace);
         jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
-                                     pipes.result.write_end.get()};
+                                     pipes.result.write_end.get(),
+                                     has_network ? networks_[command.slot].get() : -1};
         jail::SetupFailure failure = has_namespaces()
                                          ? jail::confine_guest(plan_, given)
                                          : jail::confine_process_guest(plan_, place, given);
@@ -351,7 +359,7 @@ class ForkLoop {
         }
         PyOS_AfterFork_Child();
         PyObject* result = PyObject_CallFunctionObjArgs(
-            on_guest_, warm_up == WarmUp::kFull ? Py_True : Py_False, nullptr);
+            on_guest_, command.warm_up == WarmUp::kFull ? Py_True : Py_False, nullptr);
         Py_XDECREF(result);
         ::_exit(1);  // It should not have returned.
     }
@@ -416,6 +424,8 @@ class ForkLoop {
             ::kill(pid, SIGKILL);
         });
     }
+
+    bool stands(jail::Layer layer) const { return plan_.layers.stands(layer); }
 
     const jail::JailPlan& plan_;
     PyObject* on_guest_;
