@@ -103,6 +103,9 @@ def steps(is_quick):
         pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
         pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
+        pytest("set-ups that fail", "tests/faults"),
+        build("walls"),
+        pytest("walls", "tests/walls", preset="walls"),
     ]
     for preset in ("asan", "tsan"):
         rows += [build(preset), unit(preset),
