@@ -9,6 +9,8 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 option(SNAPJAIL_WERROR "Treat warnings as errors (the presets switch this on)" OFF)
+option(SNAPJAIL_TEST_LAYERS
+  "For the tests of the walls alone: a service whose layers can be switched off, one by one" OFF)
 set(SNAPJAIL_SANITIZE "" CACHE STRING "Comma-separated sanitizers, as for -fsanitize=")
 
 find_program(CCACHE ccache)
@@ -21,6 +23,9 @@ add_library(snapjail_flags INTERFACE)
 target_include_directories(snapjail_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(snapjail_flags INTERFACE
   _GLIBCXX_ASSERTIONS SNAPJAIL_VERSION="${PROJECT_VERSION}")
+if(SNAPJAIL_TEST_LAYERS)
+  target_compile_definitions(snapjail_flags INTERFACE SNAPJAIL_TEST_LAYERS)
+endif()
 target_compile_options(snapjail_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wswitch-enum -Wvla

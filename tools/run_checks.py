@@ -105,9 +105,12 @@ def steps(is_quick):
         pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
         pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
+        pytest("set-ups that fail", "tests/faults"),
         pytest("load", "tests/load"),
         pytest("deploy", "tests/deploy"),
         pytest("bench", "tests/bench"),
+        build("walls"),
+        pytest("walls", "tests/walls", preset="walls"),
     ]
     rows += [build("asan"), unit("asan"),
              pytest("contract asan", "tests/contract", "-m", "not slow", preset="asan"),

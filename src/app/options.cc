@@ -301,6 +301,26 @@ void add_isolation(Declarer& declare, Options& options) {
     add_seccomp(declare, options);
 }
 
+// Only in a build for the tests of the walls: in every other the flag is unknown.
+void add_layers_off([[maybe_unused]] CLI::App& app, [[maybe_unused]] Options& options) {
+#ifdef SNAPJAIL_TEST_LAYERS
+    auto declare = [&](const char* flag, void (jail::LayerSet::*leave_out)(jail::Layer)) {
+        auto take = [&options, flag, leave_out](const std::vector<std::string>& names) {
+            for (const std::string& name : names) {
+                auto layer = jail::find_layer(name);
+                if (!layer) {
+                    throw CLI::ValidationError(flag, "'" + name + "' is no layer");
+                }
+                (options.jail.layers.*leave_out)(*layer);
+            }
+        };
+        app.add_option_function<std::vector<std::string>>(flag, take, "For tests of the walls.");
+    };
+    declare("--without-layer", &jail::LayerSet::switch_off);
+    declare("--broken-layer", &jail::LayerSet::break_unnoticed);
+#endif
+}
+
 void add_log_level(Declarer& declare, Options& options) {
     declare.choice(
         {"--log-level", "SNAPJAIL_LOG_LEVEL", "LEVEL",
@@ -403,6 +423,7 @@ void add_serve_options(CLI::App& app, Options& options) {
     add_limits(declare, options);
     add_capacity(declare, options);
     add_isolation(declare, options);
+    add_layers_off(app, options);
     add_operation(declare, options);
 }
 
@@ -411,6 +432,7 @@ void add_run_options(CLI::App& app, Options& options) {
     add_interpreter(declare, options);
     add_limits(declare, options);
     add_isolation(declare, options);
+    add_layers_off(app, options);
     declare.group("Operation");
     add_log_level(declare, options);
 }

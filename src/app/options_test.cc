@@ -42,6 +42,20 @@ std::string refusal(const std::string& argument) {
     return parse(options, {argument});
 }
 
+#ifndef SNAPJAIL_TEST_LAYERS
+TEST(Options, NoReleaseKnowsHowToLeaveOutAWall) {
+    EXPECT_NE(refusal("--without-layer=seccomp").find("not expected"), std::string::npos);
+    EXPECT_NE(refusal("--broken-layer=seccomp").find("not expected"), std::string::npos);
+
+    jail::JailPlan plan;
+
+    for (std::string_view name : jail::kLayerNames) {
+        EXPECT_TRUE(plan.layers.stands(jail::find_layer(name).value())) << name;
+        EXPECT_TRUE(plan.layers.is_expected(jail::find_layer(name).value())) << name;
+    }
+}
+#endif
+
 TEST(Options, DefaultsAreTheContracts) {
     Options options;
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "jail/layer.h"
 #include "jail/tier.h"
 
 namespace snapjail::jail {
@@ -51,6 +52,7 @@ struct JailPlan {
     std::uint32_t version = kVersion;
     Tier tier = Tier::kFull;
     GuestStart start = GuestStart::kWarm;
+    LayerSet layers;  // All, but in tests of the walls.
     // Loaded once in the zygote, inherited by every guest: which system calls there are at all.
     SeccompProgram zygote_filter;
     // Loaded by each guest, last: takes away what only set-up needs, and looks at arguments.
@@ -69,7 +71,8 @@ struct JailPlan {
     std::uint32_t shows_proc = 1;  // 0: guests find an empty /proc.
     // The guest's filter holds a policy of the operator's, which may forbid what verify_guest asks.
     std::uint32_t has_own_policy = 0;
-    std::uint32_t cpus_max = 0;  // 0: all that the zygote has.
+    std::uint32_t keeps_groups = 0;  // Started by an ordinary user, who cannot leave their groups.
+    std::uint32_t cpus_max = 0;      // 0: all that the zygote has.
     std::int32_t nice_level = 0;
     std::int32_t oom_score_adj = 1000;
     std::array<char, kHostnameBytesMax> hostname{"snapjail"};

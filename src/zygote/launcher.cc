@@ -132,8 +132,11 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
     if (::read(orders.go_pipe, &go, 1) != 1) {
         return {kIdMap, errno};
     }
-    if (auto failure = jail::open_sources(*orders.tree); failure.has_failed()) {
-        return failure;
+    bool has_own_root = orders.plan->layers.stands(jail::Layer::kReadOnlyRoot);
+    if (has_own_root) {
+        if (auto failure = jail::open_sources(*orders.tree); failure.has_failed()) {
+            return failure;
+        }
     }
     // Between the two: the sources are opened as the user who started us, the tree is built as the
     // user who owns it. An id that is not mapped could create nothing in it.
@@ -141,8 +144,14 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
         return {kCredentials, errno};
     }
     bool has_proc = false;
-    if (auto failure = jail::build_root(*orders.tree, has_proc); failure.has_failed()) {
+    auto failure =
+        has_own_root ? jail::build_root(*orders.tree, has_proc) : jail::keep_root(has_proc);
+    if (failure.has_failed()) {
         return failure;
+    }
+    if (has_own_root && !orders.plan->layers.stands(jail::Layer::kPrivateTmpfs) &&
+        !jail::share_tmp()) {
+        return {kTmp, errno};
     }
     std::uint32_t has_proc_word = has_proc ? 1 : 0;
     bool is_told = ::pwrite(orders.plan_memfd, &has_proc_word, sizeof(has_proc_word),
@@ -176,7 +185,8 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
     } else {
         require(kCapabilities, keep_capabilities_of_a_slot_keeper());
     }
-    require(kSeccomp, ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    require(kSeccomp, !orders.plan->layers.stands(jail::Layer::kNoNewPrivs) ||
+                          ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     ::execve(orders.argv[0], const_cast<char* const*>(orders.argv),
              const_cast<char* const*>(orders.environment));
     require(kExec, false);
@@ -289,6 +299,8 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     plan.places.memory_bytes_max = limits.memory_bytes_max;
     plan.places.processes_max = limits.processes_max;
     plan.start = settings.start;
+    plan.layers = settings.jail.layers;
+    plan.keeps_groups = ::geteuid() == 0 ? 0 : 1;
     plan.zygote_filter = TRY(jail::compile_zygote_filter(settings.tier));
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
@@ -366,7 +378,9 @@ struct SeenPaths {
 
 SeenPaths seen_paths(const ZygoteSettings& settings) {
     const std::string in_tree = std::string("/") + jail::kLibraryFolder;
-    bool is_full = settings.tier == jail::Tier::kFull;
+    // Switched off only in tests of the walls: then the zygote stays in the host's root.
+    bool is_full = settings.tier == jail::Tier::kFull &&
+                   settings.jail.layers.stands(jail::Layer::kReadOnlyRoot);
     bool has_tree = is_full || settings.places.has_roots != 0;
     bool has_wrapper = !settings.wrapper_path.empty();
     const std::string wrapper_in_tree = has_wrapper ? in_tree + "/custom_wrapper.py" : "";
@@ -374,7 +388,7 @@ SeenPaths seen_paths(const ZygoteSettings& settings) {
             .guest_library = has_tree ? in_tree : settings.library_folder,
             .zygote_wrapper = is_full ? wrapper_in_tree : settings.wrapper_path,
             .guest_wrapper = has_tree ? wrapper_in_tree : settings.wrapper_path,
-            .job_folder = has_tree ? "/tmp" : "."};
+            .job_folder = has_tree || settings.tier == jail::Tier::kFull ? "/tmp" : "."};
 }
 
 Result<void> set_cold_argv(jail::JailPlan& plan, const std::vector<std::string>& argv) {
@@ -476,12 +490,15 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
                                           CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
                                           CLONE_NEWCGROUP;
     bool is_full = spec.plan.tier == jail::Tier::kFull;
-    unsigned long flags = SIGCHLD | (is_full ? kNamespaces : 0);
-    pid_t child = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));
+    unsigned long flags = is_full ? jail::standing_namespaces(spec.plan.layers, kNamespaces) : 0;
+    auto clone_with = [](unsigned long with) {
+        return static_cast<pid_t>(
+            ::syscall(SYS_clone, with | SIGCHLD, nullptr, nullptr, nullptr, 0));
+    };
+    pid_t child = clone_with(flags);
     if (child < 0 && errno == EINVAL) {
         // gVisor has no cgroups of its own to hide, and does not know the flag.
-        flags &= ~std::uint64_t{CLONE_NEWCGROUP};
-        child = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, 0));
+        child = clone_with(flags & ~std::uint64_t{CLONE_NEWCGROUP});
     }
     if (child < 0) {
         return Error::from_errno("make namespaces for a zygote", errno);
@@ -496,8 +513,10 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     ZygoteProcess zygote(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
     channel.second.reset();
     report.write_end.reset();
-    if (is_full) {
+    if ((flags & CLONE_NEWUSER) != 0) {
         TRY(write_id_maps(child, spec));
+    }
+    if (is_full) {
         TRY(retry_eintr("write", [&] { return ::write(go.write_end.get(), "g", 1); }));
     }
     TRY(await_exec(report.read_end));

@@ -1,4 +1,5 @@
 # Attack: load a BPF program or map.
+# Modelled on: CVE-2017-16995, CVE-2020-8835
 # Expect: "EPERM"
 # Control: "done"
 # Control-as: root

@@ -1,4 +1,4 @@
-# Attack: take all capabilities.
+# Attack: take the capability that stands for most of the others.
 # Expect: "EPERM"
 # Control: "done"
 # Control-as: root
@@ -6,7 +6,7 @@
 
 def main():
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    data = (ctypes.c_uint32 * 6)(0xFFFFFFFF, 0xFFFFFFFF, 0, 0x1FF, 0x1FF, 0)
+    data = (ctypes.c_uint32 * 6)(1 << 21, 1 << 21, 0, 0, 0, 0)  # CAP_SYS_ADMIN
     return call("capset", header, data)
 
 

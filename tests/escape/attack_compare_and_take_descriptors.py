@@ -1,6 +1,7 @@
 # Attack: compare kernel objects, take a descriptor by a pidfd.
 # Expect: ["EPERM", "EPERM"]
 # Control: ["done", "done"]
+# One layer: what it compares and takes is its own: others are out of sight
 
 
 def main():

@@ -2,6 +2,7 @@
 # Expect: "EPERM"
 # Expect: "EACCES"
 # Control: "done"
+# One layer: a program from memory runs in the same jail as one from a file
 
 
 CODE = """

@@ -2,6 +2,7 @@
 # Expect: ["EFBIG", "EFBIG"]
 # Expect: ["ENOSPC", "EFBIG"]
 # Control: ["done", "done"]
+# One layer: a sparse file takes no room, and the tmpfs bounds what does
 
 
 def main(size=200 * 2**20, claim=2**50):

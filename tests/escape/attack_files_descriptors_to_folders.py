@@ -1,6 +1,8 @@
 # Attack: leave by a folder that somebody forgot to close.
+# Modelled on: CVE-2024-21626
 # Expect: []
 # Control: true
+# One layer: each guest's list of open descriptors is looked at before it is used
 
 
 def main():

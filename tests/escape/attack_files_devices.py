@@ -1,6 +1,7 @@
 # Attack: open the machine's devices.
 # Expect: []
 # Control: true
+# One layer: names can be seen; opening what they stand for is Landlock's and the ids' to refuse
 
 
 HARMLESS = {"null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout", "stderr", "shm"}

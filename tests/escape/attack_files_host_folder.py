@@ -2,6 +2,7 @@
 # Expect: "ENOENT"
 # Expect: "EACCES"
 # Control: "done"
+# One layer: the mount namespace is the ground that three other layers stand on
 
 
 def main():

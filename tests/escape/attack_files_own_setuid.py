@@ -1,5 +1,5 @@
 # Attack: make a program of its own that runs as somebody else.
-# Expect: [1000, 1000]
+# Expect: false
 # Control: true
 
 
@@ -14,8 +14,8 @@ def main():
     try:
         told = subprocess.check_output(["/tmp/program", "-c", code], env=environment())
     except OSError:
-        return [os.getuid(), os.geteuid()]  # Not even run.
-    return [int(number) for number in told.split()]
+        return False  # Not even run.
+    return [int(number) for number in told.split()] != [os.getuid(), os.getuid()]
 
 
 def environment():

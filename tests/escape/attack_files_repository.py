@@ -1,6 +1,7 @@
 # Attack: read the service's own sources, which may lie beside its Python.
 # Expect: false
 # Control: true
+# One layer: what it could read is what every user of the machine can
 
 
 def main():

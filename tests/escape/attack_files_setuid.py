@@ -1,6 +1,8 @@
 # Attack: find a program that gives more rights, or keep one.
+# Modelled on: CVE-2021-4034
 # Expect: []
 # Control: true
+# One layer: it can be seen and not used: no_new_privs, and ids that are not mapped
 
 
 import stat

@@ -1,7 +1,10 @@
 # Attack: fill the disk by many files.
 # Expect: "ENOSPC"
 # Control: "done"
+# One layer: RLIMIT_FSIZE bounds each file; only the tmpfs' own size bounds their sum
+
 import time
+
 
 def main(files=20, size=10 * 2**20):
     for n in range(files):

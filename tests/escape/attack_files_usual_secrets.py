@@ -2,6 +2,7 @@
 # Expect: []
 # Control: true
 # Control-as: root
+# One layer: what only root may read the ids keep; the rest is every user's to read
 
 
 PLACES = [

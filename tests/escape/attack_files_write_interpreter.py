@@ -1,4 +1,5 @@
 # Attack: overwrite the interpreter through its path and /proc/self/exe.
+# Modelled on: CVE-2019-5736
 # Expect: true
 # Control: "done"
 
@@ -12,9 +13,14 @@ def main():
     return {
         outcome(open, os.path.realpath(sys.executable), "r+b"),
         outcome(open, "/proc/self/exe", "r+b"),
-        outcome(os.truncate, os.path.realpath(sys.executable), 0),
-        outcome(os.unlink, os.path.realpath(sys.executable)),
+        # To what they are already: where a wall is left out, the interpreter stays whole.
+        outcome(os.truncate, os.path.realpath(sys.executable), size()),
+        outcome(os.chmod, os.path.realpath(sys.executable), 0o755),
     } <= DENIALS
+
+
+def size():
+    return os.stat(os.path.realpath(sys.executable)).st_size
 
 
 def control():

@@ -3,6 +3,7 @@
 # Control: ["done", "done"]
 # Control: ["done", "ENOTSUP"]
 # Control: ["done", "ENOSYS"]
+# One layer: a filter or rule of its own only takes rights away from itself
 
 
 def main():

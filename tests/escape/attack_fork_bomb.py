@@ -1,6 +1,8 @@
 # Attack: fork until the machine is full.
 # Expect: [64, "EAGAIN"]
 # Control: 70
+# Harm: [200, "done"]
+# One layer: the count is kept for each user namespace: one wall; the clock ends the job
 
 
 import time
@@ -8,7 +10,7 @@ import time
 
 def main():
     count = 1
-    while count < 5000:
+    while count < 200:  # Enough to tell, and harmless where a wall is left out.
         try:
             if os.fork() == 0:
                 time.sleep(30)

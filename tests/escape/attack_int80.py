@@ -2,6 +2,7 @@
 # Expect: error_type=signal
 # Control: "done"
 # Only: x86_64
+# One layer: the same system calls by other numbers; the namespaces do not ask how they were called
 
 
 import mmap

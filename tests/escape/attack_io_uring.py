@@ -1,4 +1,5 @@
 # Attack: do by io_uring what the filter forbids as system calls.
+# Modelled on: CVE-2021-41073
 # Expect: "EPERM"
 # Control: "done"
 

@@ -1,6 +1,8 @@
 # Attack: keep a secret for a later job in a keyring: those are in no namespace.
+# Modelled on: CVE-2016-0728
 # Expect: ["EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "ENOKEY"]
+# One layer: its user namespace has keyrings of its own, and the process's own goes with it
 
 
 def main():

@@ -1,6 +1,8 @@
 # Attack: end every process there is: only its own may be hit.
 # Expect: "its own"
 # Control: "its own"
+# Harm: "nobody"
+# Needs: pid namespace, user namespace
 
 
 import signal

@@ -1,6 +1,7 @@
 # Attack: learn by a lease or a notification that another job opens a file.
 # Expect: ["EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done"]
+# One layer: what it learns is when a shared file is opened, and by whom it cannot see
 
 
 import fcntl

@@ -2,6 +2,7 @@
 # Expect: false
 # Control: true
 # First: leave
+# One layer: /dev/shm is /tmp: without a /tmp of its own a job shares one
 
 
 def leave():

@@ -2,6 +2,7 @@
 # Expect: "EPERM"
 # Control: "EAGAIN"
 # Meanwhile: hold
+# One layer: one bit between two jobs that both want to talk; no namespace has ever covered locks
 
 
 import json

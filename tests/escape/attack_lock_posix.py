@@ -3,6 +3,7 @@
 # Expect: "free"
 # Control: "locked"
 # Meanwhile: hold
+# One layer: one bit between two jobs that both want to talk; no namespace has ever covered locks
 
 
 import fcntl

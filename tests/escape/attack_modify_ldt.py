@@ -2,6 +2,7 @@
 # Expect: "EPERM"
 # Control: "done"
 # Only: x86_64
+# One layer: it changes its own process, through kernel code that few have looked at
 
 
 def main():

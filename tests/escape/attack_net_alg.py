@@ -1,4 +1,5 @@
 # Attack: make a socket to the kernel's ciphers.
+# Modelled on: CVE-2026-31431
 # Expect: "EPERM"
 # Control: "done"
 # Control: "EAFNOSUPPORT"

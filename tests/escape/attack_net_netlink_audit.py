@@ -3,6 +3,7 @@
 # Control: "done"
 # Control: "EPROTONOSUPPORT"
 # Control-as: root
+# One layer: a socket alone: to be listened to wants a capability in the first namespaces
 
 
 def main():

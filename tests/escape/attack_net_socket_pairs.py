@@ -3,6 +3,7 @@
 # Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "EAFNOSUPPORT"]
 # Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "ENOTSUP"]
 # Control: ["done", "done", "done", "ENOTSUP", "ENOTSUP", "done"]
+# One layer: a datagram socket reaches names in its own network namespace only, which is empty
 
 
 def main():

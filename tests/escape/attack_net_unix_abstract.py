@@ -1,4 +1,5 @@
 # Attack: connect to an abstract Unix socket, which has no path to hide.
+# Modelled on: CVE-2020-15257
 # Expect: "EPERM"
 # Control: "done"
 

@@ -1,7 +1,9 @@
 # Attack: make a socket to the hypervisor. Made and never connected.
+# Modelled on: CVE-2021-26708
 # Expect: "EPERM"
 # Control: "done"
 # Control: "EAFNOSUPPORT"
+# One layer: vsock is in no namespace: where the host has it, the filter is what stands before it
 
 
 def main():

@@ -1,9 +1,11 @@
 # Attack: count events of the machine.
+# Modelled on: CVE-2013-2094
 # Expect: "EPERM"
 # Control: "done"
 # Control: "ENOENT"
 # Control: "EACCES"
 # Control-as: root
+# One layer: the kernel's own perf_event_paranoid refuses it as well, by default
 
 
 def main():

@@ -1,6 +1,7 @@
 # Attack: turn address randomization off for what it starts.
 # Expect: "EPERM"
 # Control: "done"
+# One layer: it makes its own addresses predictable
 
 
 def main():

@@ -2,6 +2,7 @@
 # Expect: ["EPERM", "EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done", "EFAULT"]
 # Control-as: root
+# One layer: it can loosen nothing that no_new_privs and empty sets of capabilities have tied
 
 
 def main():

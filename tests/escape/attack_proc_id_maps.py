@@ -1,4 +1,5 @@
 # Attack: map itself to root of its user namespace.
+# Modelled on: CVE-2018-18955
 # Expect: true
 # Control: true
 

@@ -2,6 +2,7 @@
 # Expect: []
 # Control: true
 # Control-as: root
+# One layer: what is left is what every user of the machine may read
 
 
 # Not kmsg: reading it takes it away from whoever else reads it.

@@ -1,6 +1,7 @@
 # Attack: see any process but one's own.
 # Expect: []
 # Control: true
+# One layer: the names of processes: their memory and environment the ids and Landlock keep
 
 
 def main():

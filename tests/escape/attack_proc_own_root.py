@@ -2,6 +2,7 @@
 # Expect: [false, false]
 # Control: true
 # Control-as: root
+# One layer: it is its own root: without a mount namespace there is none
 
 
 def main():

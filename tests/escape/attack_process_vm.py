@@ -1,6 +1,7 @@
 # Attack: read and write memory by process_vm_readv and writev.
 # Expect: ["EPERM", "EPERM"]
 # Control: ["done", "done"]
+# One layer: what it reads is its own: others are out of sight, and Landlock forbids them too
 
 
 def main():

@@ -1,6 +1,8 @@
 # Attack: trace, which lets a child's system calls be changed after the filter saw them.
+# Modelled on: CVE-2019-13272
 # Expect: ["EPERM", "EPERM"]
 # Control: ["done", "done"]
+# One layer: what it traces is its own child, behind the same walls
 
 
 def main():

@@ -3,6 +3,7 @@
 # Expect: "ENOSYS"
 # Control: "done"
 # Control: "ENOSYS"
+# One layer: it hides its own memory, and RLIMIT_MEMLOCK bounds it
 
 
 def main():

@@ -2,6 +2,7 @@
 # Expect: "ENOENT"
 # Expect: "EACCES"
 # Control: "done"
+# One layer: a read-only look at what every user of the machine may see
 
 
 def main():

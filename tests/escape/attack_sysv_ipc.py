@@ -2,6 +2,7 @@
 # Expect: ["EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done"]
 # Control-as: root in ipc
+# One layer: in an ipc namespace of its own there is nobody to share with
 
 
 def main():

@@ -1,4 +1,5 @@
 # Attack: type into the terminal of whoever started the service.
+# Modelled on: CVE-2017-5226
 # Expect: true
 # Control: true
 # Control-as: root

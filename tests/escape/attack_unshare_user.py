@@ -1,4 +1,5 @@
 # Attack: make a user namespace of its own, with all rights in it.
+# Modelled on: CVE-2022-0185, whose first step it is
 # Expect: "EPERM"
 # Control: "done"
 

@@ -22,6 +22,7 @@ NUMBERS = {  # x86-64, and the generic table that AArch64 has.
     "execveat": (322, 281),
     "fanotify_init": (300, 262),
     "flock": (73, 32),
+    "fsconfig": (431, 431),
     "fsopen": (430, 430),
     "getpid": (39, 172),
     "init_module": (175, 105),

@@ -1,8 +1,6 @@
 #include "jail/guest/confine_guest.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -15,6 +13,7 @@
 #include <string_view>
 
 #include "jail/guest/guest_steps.h"
+#include "jail/guest/verify_guest.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
 
@@ -40,10 +39,21 @@ bool mount_all_tmpfs(const JailPlan& plan) noexcept {
     return true;
 }
 
+bool make_namespaces(const JailPlan& plan) noexcept {
+    unsigned long flags = standing_namespaces(
+        plan.layers, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP);
+    return ::unshare(static_cast<int>(flags)) == 0;
+}
+
+bool set_hostname(const JailPlan& plan) noexcept {
+    return ::sethostname(plan.hostname.data(), ::strlen(plan.hostname.data())) == 0;
+}
+
 // Over the zygote's own procfs, which stays below and out of reach: nothing here can unmount.
 bool mount_proc(const JailPlan& plan) noexcept {
-    return plan.has_proc == 0 || ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                                         "subset=pid,hidepid=invisible") == 0;
+    return plan.has_proc == 0 || !plan.layers.stands(Layer::kPrivateProcfs) ||
+           ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                   "subset=pid,hidepid=invisible") == 0;
 }
 
 // After what is written to it. The descriptor still leads below what now covers it.
@@ -56,7 +66,7 @@ int hide_proc(const JailPlan& plan) noexcept {
 // The jail's root is the one guest uid. Without a procfs nothing can be written to uid_map: the
 // guest then runs as the overflow uid (65534), with as few rights.
 bool map_ids(const JailPlan& plan, int proc_self) noexcept {
-    if (plan.has_proc == 0) {
+    if (plan.has_proc == 0 || !plan.layers.stands(Layer::kUserNamespace)) {
         return true;
     }
     ShortText uid_map;
@@ -69,93 +79,122 @@ bool map_ids(const JailPlan& plan, int proc_self) noexcept {
            write_text_at(proc_self, "uid_map", uid_map.view());
 }
 
+constexpr int kNoSettings = -2;
+
+// The zygote's procfs has them, the guest's own has not. Goes with all other descriptors.
+int open_user_settings() noexcept {
+    int settings = ::open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    // A kernel without sysctls, or without a procfs to show them.
+    return settings < 0 && errno == ENOENT ? kNoSettings : settings;
+}
+
+// Should the filter fall: in the guest's own user namespace no other can be made, and so no other
+// namespace of any kind. The file is looked up anew, for it is a different one in each.
+bool forbid_user_namespaces(const JailPlan& plan, int settings) noexcept {
+    return plan.has_proc == 0 || settings == kNoSettings ||
+           !plan.layers.stands(Layer::kUserNamespace) ||
+           write_text_at(settings, "max_user_namespaces", "0");
+}
+
 bool set_oom_score(const JailPlan& plan) noexcept {
     ShortText score;
     score << static_cast<std::uint64_t>(plan.oom_score_adj);
     return plan.has_proc == 0 || write_text_at(AT_FDCWD, "/proc/self/oom_score_adj", score.view());
 }
 
-SetupFailure verify_credentials(const JailPlan& plan) noexcept {
-    auto broken = SetupFailure{SetupStep::kVerify, EPERM};
-    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
-        ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) {
-        return broken;
+// The steps, in order: the first that fails is the one that is told.
+class Steps {
+  public:
+    bool require(SetupStep step, bool ok) noexcept {
+        if (!ok && !failed_.has_failed()) {
+            failed_ = {step, errno};
+        }
+        return ok;
     }
-    if (has_capabilities()) {
-        return broken;
+    // An answer that is wrong has no errno.
+    bool verify(bool ok) noexcept {
+        errno = ok ? errno : ENOTRECOVERABLE;
+        return require(SetupStep::kVerify, ok);
     }
-    uid_t expected = plan.has_proc != 0 ? plan.guest_uid : 65534;
-    if (::getuid() != expected || ::geteuid() != expected || ::getpid() != 1) {
-        return broken;
+    const SetupFailure& failed() const { return failed_; }
+
+  private:
+    SetupFailure failed_;
+};
+
+// `proc_self` goes with all other descriptors, further down.
+bool enter_own_namespaces(const JailPlan& plan, const GuestDescriptors& descriptors, Steps& steps,
+                          int& proc_self) noexcept {
+    auto stands = [&plan](Layer layer) { return plan.layers.stands(layer); };
+    NamespaceInodes before;
+    int settings = open_user_settings();
+    return steps.verify(note_namespaces(plan, descriptors.network, before)) &&
+           steps.require(SetupStep::kParentDeath,
+                         ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
+           steps.require(SetupStep::kSession, ::setsid() >= 0) &&
+           // Before all that costs memory, and before the cgroup namespace, of which it is the
+           // root.
+           steps.require(SetupStep::kCgroup, cgroup::join(descriptors.cgroup)) &&
+           steps.require(SetupStep::kNamespaces, make_namespaces(plan)) &&
+           steps.require(SetupStep::kHostname,
+                         !stands(Layer::kUtsNamespace) || set_hostname(plan)) &&
+           steps.require(SetupStep::kTmp,
+                         !stands(Layer::kPrivateTmpfs) ||
+                             mount_tmpfs("/tmp", plan.tmp_bytes_max, plan.tmp_inodes_max, 0)) &&
+           steps.require(SetupStep::kTmpfs, mount_all_tmpfs(plan)) &&
+           steps.require(SetupStep::kProc, mount_proc(plan)) &&
+           // Before the id changes: afterwards the file belongs to somebody else.
+           steps.require(SetupStep::kOomScore, set_oom_score(plan)) &&
+           steps.require(SetupStep::kProc,
+                         plan.has_proc == 0 || (proc_self = hide_proc(plan)) >= 0) &&
+           steps.require(SetupStep::kAffinity, choose_processors(plan)) &&
+           steps.require(SetupStep::kPriority, lower_priority(plan)) &&
+           // After the mounts, so that the guest holds no right over its own mount namespace, and
+           // before the rlimits: the kernel counts NPROC per user namespace, against the creator's
+           // limit.
+           steps.require(SetupStep::kUserNamespace,
+                         !stands(Layer::kUserNamespace) || ::unshare(CLONE_NEWUSER) == 0) &&
+           steps.require(SetupStep::kIdMap, map_ids(plan, proc_self)) &&
+           steps.require(SetupStep::kUserNamespace, forbid_user_namespaces(plan, settings)) &&
+           steps.verify(are_namespaces_own(plan, proc_self, before));
+}
+
+bool give_up_rights(const JailPlan& plan, Steps& steps) noexcept {
+    auto stands = [&plan](Layer layer) { return plan.layers.stands(layer); };
+    bool ok =
+        steps.require(SetupStep::kRlimits, !stands(Layer::kRlimits) || set_rlimits(plan)) &&
+        steps.require(SetupStep::kCapabilities, !stands(Layer::kNoCapabilities) ||
+                                                    (empty_bounding_set() && drop_capabilities()));
+    // After the mounts: a Landlock domain forbids mount(2).
+    if (ok && plan.landlock_abi > 0 && stands(Layer::kLandlock)) {
+        errno = restrict_guest_by_landlock(plan);
+        ok = steps.require(SetupStep::kLandlock, errno == 0);
     }
-    return {};
+    // Changing credentials has cleared it: see prctl(2).
+    return ok &&
+           steps.require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
 }
 
 }  // namespace
 
 SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept {
-    SetupFailure failed;
-    auto require = [&failed](SetupStep step, bool ok) {
-        if (!ok && !failed.has_failed()) {
-            failed = {step, errno};
-        }
-        return ok;
-    };
-    int proc_self = -1;  // Goes with all other descriptors, further down.
+    Steps steps;
+    int proc_self = -1;
     bool ok =
-        require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
-        require(SetupStep::kSession, ::setsid() >= 0) &&
-        // Before all that costs memory, and before the cgroup namespace, of which it is the root.
-        require(SetupStep::kCgroup, cgroup::join(descriptors.cgroup)) &&
-        require(SetupStep::kNamespaces,
-                ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0) &&
-        require(SetupStep::kHostname,
-                ::sethostname(plan.hostname.data(), ::strlen(plan.hostname.data())) == 0) &&
-        require(SetupStep::kTmp, mount_tmpfs("/tmp", plan.tmp_bytes_max, plan.tmp_inodes_max, 0)) &&
-        require(SetupStep::kTmpfs, mount_all_tmpfs(plan)) &&
-        require(SetupStep::kProc, mount_proc(plan)) &&
-        // Before the id changes: afterwards the file belongs to somebody else.
-        require(SetupStep::kOomScore, set_oom_score(plan)) &&
-        require(SetupStep::kProc, plan.has_proc == 0 || (proc_self = hide_proc(plan)) >= 0) &&
-        require(SetupStep::kAffinity, choose_processors(plan)) &&
-        require(SetupStep::kPriority, lower_priority(plan)) &&
-        // After the mounts, so that the guest holds no right over its own mount namespace, and
-        // before the rlimits: the kernel counts NPROC per user namespace, against the creator's
-        // limit.
-        require(SetupStep::kUserNamespace, ::unshare(CLONE_NEWUSER) == 0) &&
-        require(SetupStep::kIdMap, map_ids(plan, proc_self)) &&
-        require(SetupStep::kWorkingDirectory, ::chdir(plan.cwd.data()) == 0) &&
+        enter_own_namespaces(plan, descriptors, steps, proc_self) &&
+        steps.require(SetupStep::kWorkingDirectory, ::chdir(plan.cwd.data()) == 0) &&
         // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
-        require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors)) &&
-        require(SetupStep::kRlimits, set_rlimits(plan)) &&
-        require(SetupStep::kCapabilities, empty_bounding_set() && drop_capabilities());
-    // After the mounts: a Landlock domain forbids mount(2).
-    if (ok && plan.landlock_abi > 0) {
-        errno = restrict_guest_by_landlock(plan);
-        ok = require(SetupStep::kLandlock, errno == 0);
+        steps.require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors, proc_self)) &&
+        give_up_rights(plan, steps) && steps.verify(do_walls_stand(plan)) &&
+        // Last: it forbids the calls above.
+        steps.require(SetupStep::kSeccomp,
+                      !plan.layers.stands(Layer::kSeccomp) || load_seccomp(plan.guest_filter));
+    // The operator's policy may forbid to ask. What it lets through meets our own filter, which is
+    // a part of the same program: one that loads is one that stands.
+    if (ok && plan.has_own_policy == 0) {
+        steps.verify(do_filters_stand(plan));
     }
-    // Changing credentials has cleared it: see prctl(2).
-    ok = ok && require(SetupStep::kParentDeath, ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0);
-    if (ok && plan.has_own_policy != 0) {
-        // The operator's policy may forbid to ask. What it lets through meets our own filter, which
-        // is a part of the same program: one that loads is one that stands.
-        failed = verify_credentials(plan);
-        ok = !failed.has_failed();
-    }
-    // Last: it forbids the calls above.
-    ok = ok && require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
-    return !ok || plan.has_own_policy != 0 ? failed : verify_guest(plan);
-}
-
-SetupFailure verify_guest(const JailPlan& plan) noexcept {
-    if (auto broken = verify_credentials(plan); broken.has_failed()) {
-        return broken;
-    }
-    // Denied by the second filter; were it not loaded, an unprivileged process could do just this.
-    if (::unshare(CLONE_NEWUSER) != -1 || errno != EPERM) {
-        return {SetupStep::kVerify, EPERM};
-    }
-    return {};
+    return steps.failed();
 }
 
 }  // namespace snapjail::jail

@@ -13,9 +13,10 @@ namespace snapjail::jail {
 
 // What the guest keeps: nothing else is open when it runs.
 struct GuestDescriptors {
-    int job = -1;               // Becomes kJobFd: the job is read from it.
-    int output = -1;            // Becomes descriptor 1.
-    int result = -1;            // Becomes plan.result_fd.
+    int job = -1;      // Becomes kJobFd: the job is read from it.
+    int output = -1;   // Becomes descriptor 1.
+    int result = -1;   // Becomes plan.result_fd.
+    int network = -1;  // Its slot's network namespace, to compare with the one that it is in.
     cgroup::SlotCgroup cgroup;  // Joined, and closed.
 };
 constexpr int kJobFd = 3;
@@ -24,9 +25,5 @@ constexpr int kJobFd = 3;
 // fresh pid namespace of which the caller is PID 1; no_new_privs and the zygote's filter already in
 // force.
 SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept;
-
-// Asks the kernel whether the walls stand: no_new_privs, seccomp, capabilities, ids, descriptors.
-// Part of confine_guest; apart for its test.
-SetupFailure verify_guest(const JailPlan& plan) noexcept;
 
 }  // namespace snapjail::jail

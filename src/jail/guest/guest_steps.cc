@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "jail/guest/verify_guest.h"
+
 namespace snapjail::jail {
 
 ShortText& ShortText::operator<<(std::string_view text) {
@@ -79,7 +81,8 @@ bool set_rlimits(const JailPlan& plan) noexcept {
     return true;
 }
 
-bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) noexcept {
+bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given,
+                         int proc_self) noexcept {
     // First out of the way of the numbers that they are moved to.
     int lowest = plan.result_fd + 1;
     int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -95,8 +98,16 @@ bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) no
     bool ok = null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
               ::dup2(null, STDERR_FILENO) >= 0 && ::dup2(job, kJobFd) >= 0 &&
               ::dup3(result, plan.result_fd, result_flags) >= 0;
-    return ok && ::syscall(SYS_close_range, kJobFd + 1, plan.result_fd - 1, 0) == 0 &&
-           ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
+    constexpr int kListingFd = kJobFd + 1;
+    int listing = proc_self < 0 ? -1 : ::openat(proc_self, "fd", O_RDONLY | O_CLOEXEC);
+    ok = ok && (proc_self < 0 || ::dup2(listing, kListingFd) >= 0);
+    if (plan.layers.stands(Layer::kClosedDescriptors)) {
+        int first = proc_self < 0 ? kListingFd : kListingFd + 1;
+        ok = ok && ::syscall(SYS_close_range, first, plan.result_fd - 1, 0) == 0 &&
+             ::syscall(SYS_close_range, plan.result_fd + 1, ~0u, 0) == 0;
+    }
+    ok = ok && are_descriptors_as_planned(plan, proc_self < 0 ? -1 : kListingFd);
+    return ok && (proc_self < 0 || ::close(kListingFd) == 0);
 }
 
 }  // namespace snapjail::jail

@@ -37,7 +37,9 @@ bool lower_priority(const JailPlan& plan) noexcept;
 
 bool set_rlimits(const JailPlan& plan) noexcept;
 
-// 0 and 2: /dev/null. 1: the output. kJobFd: the job. plan.result_fd: the result. Nothing else.
-bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given) noexcept;
+// 0 and 2: /dev/null. 1: the output. kJobFd: the job. plan.result_fd: the result. Nothing else, and
+// what is open in the end is looked at: by the folder /proc/self `proc_self`, where there is one.
+bool arrange_descriptors(const JailPlan& plan, const GuestDescriptors& given,
+                         int proc_self = -1) noexcept;
 
 }  // namespace snapjail::jail

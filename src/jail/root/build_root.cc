@@ -145,4 +145,15 @@ SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
     return {};
 }
 
+SetupFailure keep_root(bool& has_proc) noexcept {
+    // Refused where the mount namespace is the host's: then nothing will be mounted either.
+    (void)::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    has_proc = ::access("/proc/self", F_OK) == 0;
+    return ::chdir("/") == 0 ? SetupFailure{} : failure(SetupStep::kPivot);
+}
+
+bool share_tmp() noexcept {
+    return ::mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777") == 0;
+}
+
 }  // namespace snapjail::jail

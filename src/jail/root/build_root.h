@@ -15,4 +15,9 @@ SetupFailure open_sources(RootTree& tree) noexcept;
 // the tree. `has_proc` says whether a procfs could be mounted: not in every container.
 SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept;
 
+// What a build for tests of the walls does instead where the layer is switched off: the zygote
+// stays in the host's root; all its guests have one /tmp.
+SetupFailure keep_root(bool& has_proc) noexcept;
+bool share_tmp() noexcept;
+
 }  // namespace snapjail::jail

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jail/jail_plan.h"
+#include "jail/layer.h"
 #include "jail/root/root_tree.h"
 #include "jail/seccomp_policy.h"
 
@@ -42,6 +43,7 @@ struct JailSettings {
     // which has the last word.
     std::vector<sock_filter> seccomp_policy;
     PolicyUse seccomp_use = PolicyUse::kJoined;
+    LayerSet layers;  // All, but in tests of the walls.
 };
 
 }  // namespace snapjail::jail

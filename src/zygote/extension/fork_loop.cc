@@ -143,7 +143,7 @@ class ForkLoop {
         })));
         // Here and not in each guest: the kernel walks the whole filter when it is loaded, and a
         // fork inherits it for nothing. no_new_privs was set before exec.
-        if (!jail::load_seccomp(plan_.zygote_filter)) {
+        if (stands(jail::Layer::kSeccomp) && !jail::load_seccomp(plan_.zygote_filter)) {
             return Error::from_errno("load the zygote's seccomp filter", errno);
         }
         ReadyMessage ready;
@@ -283,7 +283,8 @@ class ForkLoop {
         }
         int fork_errno = errno;
         PyOS_AfterFork_Parent();
-        if (has_namespaces() && ::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
+        bool has_left = has_namespaces() && stands(jail::Layer::kPidNamespace);
+        if (has_left && ::setns(pid_namespace_.get(), CLONE_NEWPID) != 0) {
             ::_exit(1);  // The next guest would land in this one's namespace: be replaced instead.
         }
         if (child < 0) {
@@ -301,7 +302,9 @@ class ForkLoop {
     // by clone(): the C library, OpenSSL and OpenBLAS have hooks on it.
     Result<void> enter_namespaces(std::uint32_t slot) {
         TRY(enter_network(slot));
-        TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        if (stands(jail::Layer::kPidNamespace)) {
+            TRY(retry_eintr("unshare", [] { return ::unshare(CLONE_NEWPID); }));
+        }
         return {};
     }
 
@@ -327,6 +330,9 @@ class ForkLoop {
         if (slot >= kSlotsMax) {
             return Error::from_errno("find slot", EINVAL);
         }
+        if (!stands(jail::Layer::kNetworkNamespace)) {
+            return {};
+        }
         if (slot >= networks_.size()) {
             networks_.resize(slot + 1);
         }
@@ -342,8 +348,10 @@ class ForkLoop {
     [[noreturn]] void become_guest(const GuestPipes& pipes, const Command& command,
                                    const jail::ProcessPlace& place) noexcept {
         ::sigprocmask(SIG_SETMASK, &guest_signal_mask_, nullptr);
-        jail::GuestDescriptors given{pipes.job.read_end.get(), pipes.output.write_end.get(),
-                                     pipes.result.write_end.get(), cgroups_.of(command.slot)};
+        bool has_network = has_namespaces() && stands(jail::Layer::kNetworkNamespace);
+        jail::GuestDescriptors given{
+            pipes.job.read_end.get(), pipes.output.write_end.get(), pipes.result.write_end.get(),
+            has_network ? networks_[command.slot].get() : -1, cgroups_.of(command.slot)};
         jail::SetupFailure failure = has_namespaces()
                                          ? jail::confine_guest(plan_, given)
                                          : jail::confine_process_guest(plan_, place, given);
@@ -427,6 +435,8 @@ class ForkLoop {
             ::kill(pid, SIGKILL);
         });
     }
+
+    bool stands(jail::Layer layer) const { return plan_.layers.stands(layer); }
 
     const jail::JailPlan& plan_;
     PyObject* on_guest_;

@@ -1,0 +1,43 @@
+#pragma once
+// verify_guest: asks the kernel, from inside the jail, whether the walls stand. A guest for whom
+// one answer is wrong is thrown away before it is ready: the steps of confine_guest all having
+// answered "done" is not taken for proof.
+//
+// For the child side of a fork: no allocation, no lock, no log. All questions together took 86
+// microseconds on two cores of a virtual machine, before there is a job to wait for them.
+
+#include <sys/types.h>
+
+#include <array>
+
+#include "jail/jail_plan.h"
+#include "jail/setup_step.h"
+
+namespace snapjail::jail {
+
+// The namespaces that a guest does not share with its zygote, by the inodes that /proc gives them.
+struct NamespaceInodes {
+    std::array<ino_t, 5> own{};  // User, mount, ipc, uts, cgroup.
+    ino_t network = 0;
+};
+
+// What is to be known of the guest before it is confined, so that it can be compared afterwards.
+// `network` is its slot's namespace, open. False where it cannot be read.
+bool note_namespaces(const JailPlan& plan, int network, NamespaceInodes& before) noexcept;
+
+// Wants a folder /proc/self that shows the caller; before its descriptors are closed.
+bool are_namespaces_own(const JailPlan& plan, int proc_self,
+                        const NamespaceInodes& before) noexcept;
+
+// Whether 0 to kJobFd, the result's and `listing` itself are open, and nothing else. `listing` is
+// the folder /proc/self/fd, or -1: then the first numbers are tried one by one.
+bool are_descriptors_as_planned(const JailPlan& plan, int listing) noexcept;
+
+// The rest, once everything else is done: no_new_privs, capabilities, ids and groups, limits,
+// mounts, Landlock. Before the guest's filter, which forbids some of the questions.
+bool do_walls_stand(const JailPlan& plan) noexcept;
+
+// That both filters are in force, by what they answer. Harmless where they are not.
+bool do_filters_stand(const JailPlan& plan) noexcept;
+
+}  // namespace snapjail::jail
