@@ -7,6 +7,8 @@ WORKDIR /src
 COPY tools/install-dependencies tools/
 RUN tools/install-dependencies serve && rm -rf /var/lib/apt/lists/*
 COPY requirements.txt tools/make-venv /tmp/
+# As the system does, trust what it trusts: a company's proxy, say.
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 RUN mkdir -p /opt/snapjail && /tmp/make-venv /opt/snapjail/venv /tmp/requirements.txt \
     && find /opt/snapjail/venv -depth -type d \( -name tests -o -name __pycache__ \) \
         -exec rm -rf {} + \

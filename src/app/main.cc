@@ -75,7 +75,9 @@ void declare(CommandLine& line) {
     line.doctor = line.app.add_subcommand(
         "doctor",
         "Try what a jail is made of, one line a layer: whether this host gives it, why not, and\n"
-        "how to mend that; then run a script in one. Exit status 0: all of it stands.");
+        "how to mend that; then try from inside a real one. Exit status 0: all of it stands; 3: "
+        "tier\n"
+        "process does; 1: `serve` would not start.");
     line.doctor->add_flag("--json", line.wants_json, "Print one JSON object instead.");
     snapjail::app::add_doctor_options(*line.doctor, line.doctor_options);
 

@@ -1,5 +1,7 @@
 #include "jail/tier_choice.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,6 +35,12 @@ Result<TierChoice> choose_process() {
     }
     choice.may_own_uid = stands(choice.layers, kOwnUidsLayer);
     choice.may_chroot = stands(choice.layers, kOwnRootsLayer);
+    if (!choice.may_own_uid && ::geteuid() == 0) {
+        return lacks("reach tier process",
+                     "root without the capabilities SETUID and SETGID: the kernel bounds no "
+                     "processes of root's. Start as somebody else (docker run --user 1000), or add "
+                     "the two");
+    }
     if (!choice.may_own_uid && landlock_abi() < kLandlockScopes) {
         return lacks("reach tier process",
                      "nothing keeps jobs from signalling each other: that takes user ids of their "

@@ -2,54 +2,80 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
+#include <optional>
 #include <string>
-#include <variant>
+#include <utility>
 #include <vector>
 
-#include "app/job_runner.h"
+#include "app/guest_probe.h"
 #include "base/log.h"
 #include "jail/host_probe.h"
+#include "jail/tier_choice.h"
 
 namespace snapjail::app {
 namespace {
 
-constexpr const char* kScript = "def main():\n    return 42\n";
-
-std::string describe_ending(const sched::Ending& ending) {
-    if (const auto* failed = std::get_if<sched::Failed>(&ending)) {
-        return failed->reason;
-    }
-    if (const auto* overloaded = std::get_if<sched::Overloaded>(&ending)) {
-        return overloaded->reason;
-    }
-    if (const auto* faulted = std::get_if<sched::Faulted>(&ending)) {
-        return faulted->message;
-    }
-    return "it was ended by a limit or a signal";
-}
+// What there is to say of this host: which tier, and what it is made of.
+struct Verdict {
+    std::optional<jail::Tier> tier;  // None: `serve` would not start.
+    std::string why;                 // Not tier full, or none.
+    std::vector<jail::HostLayer> layers;
+};
 
 // The proof of all the others: the real thing, with the interpreter that would be used.
-jail::HostLayer try_script(const Options& options) {
-    jail::HostLayer layer{.name = "a script in a jail", .detail = {}, .remedy = {}};
-    auto outcome = run_one_job(options, kScript);
-    if (!outcome) {
-        layer.detail = outcome.error().to_string();
-    } else if (const auto* returned = std::get_if<sched::Returned>(&outcome->ending)) {
-        layer.stands = returned->json == "42";
-        layer.detail = "it returned " + returned->json;
-    } else {
-        layer.detail = describe_ending(outcome->ending);
+void try_guest(const Options& options, Verdict& verdict) {
+    jail::HostLayer whole{.name = "a script in a jail", .detail = {}, .remedy = {}};
+    auto rows = probe_guest(options, *verdict.tier);
+    if (!rows) {
+        whole.detail = rows.error().to_string();
+        whole.remedy = "what is missing above; if nothing is, try --python=PATH";
+        verdict.tier.reset();
+        verdict.why = whole.detail;
+        verdict.layers.push_back(std::move(whole));
+        return;
     }
-    if (!layer.stands) {
-        layer.remedy = "what is missing above; if nothing is, try --python=PATH";
+    whole.stands = true;
+    for (const jail::HostLayer& row : *rows) {
+        whole.stands = whole.stands && row.stands;
     }
-    return layer;
+    whole.detail =
+        whole.stands ? "it sees what it should, and no more" : "it sees what it should not";
+    verdict.layers.insert(verdict.layers.end(), rows->begin(), rows->end());
+    if (!whole.stands) {
+        verdict.tier.reset();
+        verdict.why = whole.detail;
+    }
+    verdict.layers.push_back(std::move(whole));
+}
+
+Verdict examine(const Options& options) {
+    Verdict verdict{.tier = {}, .why = {}, .layers = jail::probe_host()};
+    auto choice = jail::choose_tier(options.isolation);
+    if (!choice) {
+        verdict.why = choice.error().to_string();
+        return verdict;
+    }
+    verdict.tier = choice->tier;
+    verdict.why = choice->why_not_full;
+    if (choice->tier == jail::Tier::kProcess) {
+        // What tier full would take is no condition then.
+        for (jail::HostLayer& layer : verdict.layers) {
+            layer.need = jail::Need::kInformative;
+        }
+        for (const jail::HostLayer& layer : choice->layers) {
+            if (!jail::stands(verdict.layers, layer.name)) {
+                verdict.layers.push_back(layer);
+            }
+        }
+    }
+    try_guest(options, verdict);
+    return verdict;
 }
 
 void print_lines(const std::vector<jail::HostLayer>& layers) {
     for (const auto& layer : layers) {
         std::string line = layer.name;
-        line.resize(20, ' ');
+        line.resize(25, ' ');
         line += layer.stands ? "yes" : layer.need == jail::Need::kRequired ? "NO" : "no";
         if (!layer.detail.empty()) {
             line += "  " + layer.detail;
@@ -61,41 +87,53 @@ void print_lines(const std::vector<jail::HostLayer>& layers) {
     }
 }
 
-void print_json(const std::vector<jail::HostLayer>& layers, bool is_full) {
+void print_json(const Verdict& verdict) {
     boost::json::array rows;
-    for (const auto& layer : layers) {
+    for (const auto& layer : verdict.layers) {
         rows.push_back(boost::json::object{{"name", layer.name},
                                            {"required", layer.need == jail::Need::kRequired},
                                            {"stands", layer.stands},
                                            {"detail", layer.detail},
                                            {"remedy", layer.remedy}});
     }
-    boost::json::object answer{{"tier", is_full ? boost::json::value("full") : nullptr},
+    boost::json::value tier;
+    if (verdict.tier) {
+        tier = jail::to_string(*verdict.tier);
+    }
+    boost::json::object answer{{"tier", std::move(tier)},
+                               {"why", verdict.why},
                                {"version", SNAPJAIL_VERSION},
                                {"layers", std::move(rows)}};
     std::printf("%s\n", boost::json::serialize(answer).c_str());
+}
+
+std::string sentence(const Verdict& verdict) {
+    if (!verdict.tier) {
+        return "Something is missing: this host cannot run scripts safely, and `snapjail serve` "
+               "will "
+               "not start: " +
+               verdict.why;
+    }
+    return *verdict.tier == jail::Tier::kFull
+               ? "This host gives all of tier full."
+               : "This host gives tier process. For tier full: " + verdict.why;
 }
 
 }  // namespace
 
 int examine_host(const Options& options, bool wants_json) {
     log::start("doctor", log::Level::kError);
-    std::vector<jail::HostLayer> layers = jail::probe_host();
-    layers.push_back(try_script(options));
-    bool is_full = true;
-    for (const auto& layer : layers) {
-        is_full = is_full && (layer.stands || layer.need == jail::Need::kInformative);
-    }
+    Verdict verdict = examine(options);
     if (wants_json) {
-        print_json(layers, is_full);
-        return is_full ? 0 : 1;
+        print_json(verdict);
+    } else {
+        print_lines(verdict.layers);
+        std::printf("\n%s\n", sentence(verdict).c_str());
     }
-    print_lines(layers);
-    std::printf("\n%s\n", is_full
-                              ? "This host gives all of tier full."
-                              : "Something is missing: this host cannot run scripts safely, and "
-                                "`snapjail serve` will not start.");
-    return is_full ? 0 : 1;
+    constexpr int kFull = 0;
+    constexpr int kNone = 1;
+    constexpr int kProcess = 3;  // Not 2, which is a mistake in the command line.
+    return !verdict.tier ? kNone : *verdict.tier == jail::Tier::kFull ? kFull : kProcess;
 }
 
 }  // namespace snapjail::app
