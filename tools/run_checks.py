@@ -29,6 +29,7 @@ class Step:
     command: list
     needs: str = ""  # A step that must have passed.
     is_quick: bool = False  # Runs with --quick too.
+    is_long: bool = False  # Runs with --all only: each takes minutes, and few changes concern it.
     has_junit: bool = False  # Writes `{junit}`, named in its command.
     environment: dict = field(default_factory=dict)
     obstacle: str = ""  # Why it cannot run on this machine.
@@ -105,17 +106,18 @@ def steps(is_quick):
         pytest("contract cold", "tests/contract", "--mode=cold", "-m", "both_modes"),
         pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
-        pytest("set-ups that fail", "tests/faults"),
+        pytest("set-ups that fail", "tests/faults", "-m", "not slow"),
         pytest("load", "tests/load"),
         pytest("deploy", "tests/deploy"),
         pytest("bench", "tests/bench"),
-        build("walls"),
-        pytest("walls", "tests/walls", preset="walls"),
+        pytest("all set-ups that fail", "tests/faults", "-m", "slow", is_long=True),
+        build("walls", is_long=True),
+        pytest("walls", "tests/walls", preset="walls", is_long=True),
     ]
     rows += [build("asan"), unit("asan"),
              pytest("contract asan", "tests/contract", "-m", "not slow", preset="asan"),
              # Each process of the service has one thread: what races there could be, units show.
-             build("tsan"), unit("tsan")]
+             build("tsan", is_long=True), unit("tsan", is_long=True)]
     obstacle = clang_obstacle()
     rows += [build("clang", obstacle=obstacle),
              # Needs only what configuring makes, so a build that fails keeps no findings back.
@@ -211,6 +213,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./check", description="Runs all checks of the project.")
     parser.add_argument("--quick", action="store_true",
                         help="leave out sanitizers, clang, clang-tidy, cold mode and slow tests")
+    parser.add_argument("--all", action="store_true",
+                        help="also what takes long: the matrix of walls, every fault, tsan")
     parser.add_argument("--only", metavar="REGEX", default="", help="only steps whose name matches")
     arguments = parser.parse_args()
     skips_allowed = float(os.environ.get("SNAPJAIL_SKIPS_ALLOWED") or "inf")
@@ -229,6 +233,8 @@ def main():
         reason = step.obstacle or (f"'{step.needs}' failed" if step.needs in broken else "")
         if arguments.quick and not step.is_quick:
             reason = "left out by --quick"
+        elif step.is_long and not arguments.all:
+            reason = "only with --all"
         if reason:
             counts, failed, skipped = Counter(skipped=1), [], [f"{step.name}: {reason}"]
         else:
