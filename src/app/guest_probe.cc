@@ -26,7 +26,8 @@ def tried(action):
         return errno.errorcode[error.errno]
 
 def called(*arguments):
-    return "done" if libc[arguments[0]](*arguments[1:]) == 0 else errno.errorcode[ctypes.get_errno()]
+    done = libc[arguments[0]](*arguments[1:]) == 0
+    return "done" if done else errno.errorcode[ctypes.get_errno()]
 
 def capabilities():
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()

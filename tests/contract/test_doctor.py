@@ -1,4 +1,4 @@
-"""What `snapjail doctor` says of this host: each wall from inside, the tier, and the exit status."""
+"""What `snapjail doctor` says of this host: each wall from inside, the tier, the exit status."""
 
 import json
 import os
