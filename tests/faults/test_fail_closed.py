@@ -183,7 +183,6 @@ def test_a_guest_whose_set_up_fails_anywhere_runs_no_script(lean):
     assert state(lean) == before
 
 
-@pytest.mark.slow
 @pytest.mark.seconds(600)
 @pytest.mark.slow
 def test_a_zygote_whose_set_up_fails_anywhere_is_not_used(lean):
@@ -255,7 +254,6 @@ def front_layers(service):
     return len(told), json.loads(told[-1])["layers"].split(", ")
 
 
-@pytest.mark.slow
 @pytest.mark.seconds(300)
 @pytest.mark.slow
 def test_a_front_whose_set_up_fails_anywhere_serves_nobody_or_says_what_it_lacks(lean):
