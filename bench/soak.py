@@ -42,7 +42,7 @@ def resources(service):
     found["guests' PSS KiB"] = sum(processes.status_kib(pid, "Pss") for pid in guests)
     found["zygote mounts"] = processes.mounts(zygote)
     found["machine: mounts"] = processes.mounts("self")
-    found["machine: cgroups"] = processes.cgroup_count()
+    found["cgroups"] = len(processes.cgroups(service.process.pid))
     found["machine: slab KiB"] = int(report.first_line_with("/proc/meminfo", "Slab").split()[0])
     return found
 
