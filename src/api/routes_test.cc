@@ -100,7 +100,7 @@ TEST_F(Routes, AnAnswerSaysWhereItsTimeWent) {
     backend_.outcome.run_time = std::chrono::microseconds(1'234);
     backend_.job_takes = std::chrono::microseconds(20'050);
 
-    for (sched::Ending ending :
+    for (const sched::Ending& ending :
          {sched::Ending(sched::Returned{"1"}), sched::Ending(sched::Failed{"why"}),
           sched::Ending(sched::TimedOut{std::chrono::milliseconds(9)})}) {
         backend_.outcome.ending = ending;

@@ -58,10 +58,6 @@ void add_serve_options(CLI::App& app, Options& options);
 void add_run_options(CLI::App& app, Options& options);
 void add_doctor_options(CLI::App& app, Options& options);
 void add_check_config_options(CLI::App& app, Options& options);
-// What `serve`, `run`, `doctor` and `make-roots` take. `options` must outlive `app`.
-void add_serve_options(CLI::App& app, Options& options);
-void add_run_options(CLI::App& app, Options& options);
-void add_doctor_options(CLI::App& app, Options& options);
 void add_make_roots_options(CLI::App& app, Options& options);
 
 // After parsing: reads NSJAIL_CONFIG, says what is to be said about it, and finds the interpreter.

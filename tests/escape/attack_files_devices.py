@@ -1,5 +1,6 @@
 # Attack: open the machine's devices.
 # Expect: []
+# Expect in tier process: error_type=exception
 # Control: true
 # One layer: names can be seen; opening what they stand for is Landlock's and the ids' to refuse
 

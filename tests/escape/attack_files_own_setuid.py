@@ -1,5 +1,6 @@
 # Attack: make a program of its own that runs as somebody else.
 # Expect: false
+# Expect in tier process: error_type=exception
 # Control: true
 
 

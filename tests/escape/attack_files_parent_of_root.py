@@ -1,5 +1,6 @@
 # Attack: climb above the root by '..' and by a descriptor of it.
 # Expect: [true, true, true]
+# Expect in tier process: error_type=exception
 # Control: [true, true, true]
 
 

@@ -1,5 +1,6 @@
 # Attack: fill the disk by many files.
 # Expect: "ENOSPC"
+# Expect in tier process: error_type=memory_limit
 # Control: "done"
 # One layer: RLIMIT_FSIZE bounds each file; only the tmpfs' own size bounds their sum
 

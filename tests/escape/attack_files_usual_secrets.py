@@ -1,5 +1,6 @@
 # Attack: find what containers hold for their owners: tokens, sockets, keys.
 # Expect: []
+# Expect in tier process: error_type=exception
 # Control: true
 # Control-as: root
 # One layer: what only root may read the ids keep; the rest is every user's to read

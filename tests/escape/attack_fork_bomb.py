@@ -1,5 +1,6 @@
 # Attack: fork until the machine is full.
 # Expect: [64, "EAGAIN"]
+# Expect in tier process: error_type=memory_limit
 # Control: 70
 # Harm: [200, "done"]
 # One layer: the count is kept for each user namespace: one wall; the clock ends the job

@@ -1,5 +1,6 @@
 # Attack: read a secret from another process's environment.
 # Expect: false
+# Expect in tier process: error_type=exception
 # Control: true
 # Control-as: root
 

@@ -1,5 +1,6 @@
 # Attack: see any process but one's own.
 # Expect: []
+# Expect in tier process: error_type=exception
 # Control: true
 # One layer: the names of processes: their memory and environment the ids and Landlock keep
 
