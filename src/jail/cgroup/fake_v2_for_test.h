@@ -102,7 +102,7 @@ class FakeV2 : public Files {
         }
     }
     static void add_files(const std::string& folder, const std::string& controller) {
-        static const std::map<std::string, std::map<std::string, std::string>> kFiles{
+        static const std::map<std::string, std::map<std::string, std::string>> files{
             {"memory",
              {{"memory.max", "max\n"},
               {"memory.swap.max", "max\n"},
@@ -110,7 +110,7 @@ class FakeV2 : public Files {
               {"memory.events", "oom 0\noom_kill 0\n"}}},
             {"pids", {{"pids.max", "max\n"}}},
             {"cpu", {{"cpu.max", "max 100000\n"}}}};
-        if (auto found = kFiles.find(controller); found != kFiles.end()) {
+        if (auto found = files.find(controller); found != files.end()) {
             for (const auto& [name, text] : found->second) {
                 put(folder + "/" + name, text);
             }
