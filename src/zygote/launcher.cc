@@ -459,8 +459,8 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     SocketPair channel = TRY(make_seqpacket_pair());
     Pipe go = TRY(make_pipe());
     Pipe report = TRY(make_pipe());
-    static const jail::cgroup::Slots kNoCgroups;
-    const jail::cgroup::Slots& cgroups = spec.cgroups != nullptr ? *spec.cgroups : kNoCgroups;
+    static const jail::cgroup::Slots no_cgroups;
+    const jail::cgroup::Slots& cgroups = spec.cgroups != nullptr ? *spec.cgroups : no_cgroups;
     UniqueFd cgroup_watch = TRY(cgroups.make_watch());
     UniqueFd plan_memfd = TRY(make_plan_memfd(spec.plan, cgroups.table(), cgroup_watch.get()));
     std::vector<const char*> argv;
