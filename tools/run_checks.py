@@ -80,8 +80,8 @@ def unit(preset, **how):
                 needs=f"build {preset}", has_junit=True, **how)
 
 
-def pytest(name, folder, *flags, preset="release", **how):
-    environment = {"SNAPJAIL_BIN": str(ROOT / "build" / preset / "snapjail"),
+def pytest(name, folder, *flags, preset="release", settings=(), **how):
+    environment = {**dict(settings), "SNAPJAIL_BIN": str(ROOT / "build" / preset / "snapjail"),
                    "SNAPJAIL_LIBRARY": str(ROOT / "build" / preset / "lib" / "snapjail"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     return Step(name,
@@ -94,6 +94,8 @@ def steps(is_quick):
     """All steps in order: what fails fastest comes first."""
     plain = without_address_randomization()
     speed = ["-m", "not slow"] if is_quick else []
+    # As in a container that allows no namespaces; on this host, which may allow more.
+    process = {"SNAPJAIL_ISOLATION": "process", "SNAPJAIL_ROOTS": str(ROOT / "build/roots")}
     rows = [
         Step("formatting", ["clang-format-14", "--dry-run", "-Werror", *sources(".h", ".cc")],
              is_quick=True),
@@ -107,6 +109,10 @@ def steps(is_quick):
         pytest("nsjail configurations", "tests/nsjail", *speed, is_quick=True),
         pytest("escape", "tests/escape", *speed, is_quick=True),
         pytest("set-ups that fail", "tests/faults", "-k", "guest or tracer"),
+        Step("roots", ["build/release/snapjail", "make-roots", "--roots=build/roots", "--count=32"],
+             needs="build release", is_quick=True),
+        pytest("escape process", "tests/escape", settings=process, is_quick=True),
+        pytest("contract process", "tests/contract", "-m", "both_modes", settings=process),
         pytest("load", "tests/load"),
         pytest("deploy", "tests/deploy"),
         pytest("bench", "tests/bench"),

@@ -1,5 +1,6 @@
 # Attack: signal a process outside by its number.
 # Expect: ["ESRCH", "ESRCH", "ESRCH"]
+# Expect in tier process: ["EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done"]
 # Control-as: root
 

@@ -26,10 +26,11 @@ bool is_dot(const char* name) noexcept {
     return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0;
 }
 
-// Calls `visit(name)` for the entries that one getdents64() gives: libc's readdir() would allocate.
-// Returns how many, or -1.
-template <class Visit>
-int visit_some(int folder, Visit visit) noexcept {
+// Calls `visit(name)` for the entries that one getdents64() gives, until it says kStop; the next
+// call goes on behind that one. Not readdir(), which would allocate. Returns how many, or -1.
+enum class Visit { kGoOn, kStop };
+template <class Visitor>
+int visit_some(int folder, Visitor visit) noexcept {
     alignas(dirent64) std::array<char, 16384> buffer;
     long size = ::syscall(SYS_getdents64, folder, buffer.data(), buffer.size());
     if (size < 0) {
@@ -38,11 +39,14 @@ int visit_some(int folder, Visit visit) noexcept {
     int count = 0;
     for (long at = 0; at < size;) {
         const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
-        if (!is_dot(entry->d_name)) {
-            visit(entry->d_name);
-            ++count;
-        }
         at += entry->d_reclen;
+        if (is_dot(entry->d_name)) {
+            continue;
+        }
+        ++count;
+        if (visit(entry->d_name) == Visit::kStop) {
+            return ::lseek(folder, entry->d_off, SEEK_SET) < 0 ? -1 : count;
+        }
     }
     return count;
 }
@@ -66,7 +70,7 @@ bool flatten(int top, const char* name, std::uint64_t& moved) noexcept {
         (void)::lseek(folder.get(), 0, SEEK_SET);
         count = visit_some(folder.get(), [&](const char* child) {
             if (::unlinkat(folder.get(), child, 0) == 0) {
-                return;
+                return Visit::kGoOn;
             }
             std::array<char, 32> target{"..snapjail."};
             constexpr std::size_t kPrefix = 11;
@@ -74,6 +78,7 @@ bool flatten(int top, const char* name, std::uint64_t& moved) noexcept {
             // Moving a folder elsewhere writes its "..": its owner must be allowed to.
             unlock(folder.get(), child);
             ok = ::renameat(folder.get(), child, top, target.data()) == 0 && ok;
+            return Visit::kGoOn;
         });
     } while (ok && count > 0);
     return ok && count == 0 && ::unlinkat(top, name, AT_REMOVEDIR) == 0;
@@ -94,6 +99,7 @@ bool empty_job_folder(const char* path) noexcept {
         (void)::lseek(top.get(), 0, SEEK_SET);
         count = visit_some(top.get(), [&](const char* name) {
             ok = (::unlinkat(top.get(), name, 0) == 0 || flatten(top.get(), name, moved)) && ok;
+            return Visit::kGoOn;
         });
     } while (ok && count > 0);
     return ok && count == 0;
@@ -101,38 +107,41 @@ bool empty_job_folder(const char* path) noexcept {
 
 FolderUse measure_job_folder(const char* path, std::uint64_t entries_max) {
     FolderUse use;
-    std::vector<UniqueFd> pending;
-    auto look_into = [&](int parent, const char* name) {
+    std::vector<UniqueFd> levels;  // From the job's folder down to the one that is being read.
+    auto enter = [&](int parent, const char* name) {
         UniqueFd folder(::openat(parent, name, kOpenFolder));
         if (!folder.is_open() && errno == EACCES) {
             // What cannot be read cannot be counted: its owner is us, so it is opened again.
             unlock(parent, name);
             folder = UniqueFd(::openat(parent, name, kOpenFolder));
         }
-        use.is_whole = use.is_whole && (folder.is_open() || errno == ENOENT);
+        use.is_whole = use.is_whole && (folder.is_open() || errno == ENOENT) &&
+                       levels.size() < kFolderDepthMax;
         if (folder.is_open()) {
-            pending.push_back(std::move(folder));
+            levels.push_back(std::move(folder));
         }
     };
-    look_into(AT_FDCWD, path);
-    while (!pending.empty() && use.is_whole) {
-        UniqueFd folder = std::move(pending.back());
-        pending.pop_back();
-        int count = 0;
-        do {
-            count = visit_some(folder.get(), [&](const char* name) {
-                struct stat status {};
-                if (::fstatat(folder.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-                    return;  // It has gone meanwhile.
-                }
-                ++use.entries;
-                use.bytes += static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
-                if (S_ISDIR(status.st_mode) && use.is_whole) {
-                    look_into(folder.get(), name);
-                }
-            });
-            use.is_whole = use.is_whole && use.entries <= entries_max;
-        } while (count > 0 && use.is_whole);
+    enter(AT_FDCWD, path);
+    while (!levels.empty() && use.is_whole) {
+        int folder = levels.back().get();
+        int count = visit_some(folder, [&](const char* name) {
+            struct stat status {};
+            if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+                return Visit::kGoOn;  // It has gone meanwhile.
+            }
+            ++use.entries;
+            use.bytes += static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
+            if (!S_ISDIR(status.st_mode)) {
+                return Visit::kGoOn;
+            }
+            enter(folder, name);
+            return Visit::kStop;
+        });
+        use.is_whole = use.is_whole && count >= 0 && use.entries <= entries_max;
+        // Its end, unless the last entry was a folder, which now stands above it.
+        if (count == 0) {
+            levels.pop_back();
+        }
     }
     return use;
 }

@@ -136,7 +136,9 @@ bool ProcessSlots::clean(std::uint32_t slot) {
 }
 
 void ProcessSlots::watch(std::uint32_t slot, pid_t guest) {
-    watched_[slot] = {guest, read_process(guest).anonymous_bytes};
+    // Our own, and not the guest's: by now it may have begun, and what it has taken already would
+    // never be counted, for none of its processes.
+    watched_[slot] = {guest, read_process(::getpid()).anonymous_bytes};
 }
 
 void ProcessSlots::forget(std::uint32_t slot) {

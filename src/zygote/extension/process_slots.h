@@ -44,7 +44,7 @@ class ProcessSlots {
     using Clock = std::chrono::steady_clock;
     struct Watched {
         pid_t guest = 0;
-        std::uint64_t anonymous_at_start = 0;  // What it shares with us: each process of it does.
+        std::uint64_t anonymous_at_start = 0;  // Of ours: the most that it can share with us.
     };
     struct Use {
         std::vector<pid_t> processes;
