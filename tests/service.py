@@ -340,6 +340,19 @@ class Service(Client):
         children = [pid for pid, parent in table.items() if parent == self.pid]
         return [pid for pid in children if "python" in processes.command_line(pid)]
 
+    def wait_all_guests_wait(self, seconds=20):
+        """Returns when each guest that there is waits for a job: none is being made, none ends."""
+
+        seen = [set()]
+
+        def all_wait():
+            seen.append(set(self.descendants()) - {self.front(), *self.zygotes()})
+            waiting = self.ask("GET", "/health").json["guests"]["waiting"]
+            return 0 < waiting == len(seen[-1]) and seen[-1] == seen[-2]
+
+        done = processes.wait_until(all_wait, seconds, 0.2)
+        assert done, f"not within {seconds} s:\n{self.log_end()}"
+
     def settled(self):
         """How many processes it has once the pool is full: the number has stayed for a while."""
         seen = []

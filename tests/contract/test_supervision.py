@@ -208,6 +208,7 @@ def test_no_process_of_the_service_has_a_capability_that_it_does_not_need(start,
     """The front parses what strangers send: it may do nothing. A guest neither."""
     service = start()
     service.execute(HELLO)
+    service.wait_all_guests_wait()  # One that is being jailed still has what it is about to lose.
     zygotes = service.zygotes()
 
     for pid in service.descendants():
