@@ -1,7 +1,8 @@
 """What the machine must pay at least for a job, without jail, HTTP or scheduler: fork and exit.
 
-Run by the benchmark programs under PYTHON_BIN, with the library folder as its argument. It imports
-what the zygote imports and then obeys lines of JSON on its standard input, one answer a line:
+Run by the benchmark programs under PYTHON_BIN, with the library folder and a zygote's modules as
+its arguments. It imports what that zygote imports and then obeys lines of JSON on its standard
+input, one answer a line:
 
     {"kind": "fork", "count": N}                     fork, _exit, wait
     {"kind": "fork and run", "count": N, "script"}   the child runs the script's bytes, then _exit
@@ -11,7 +12,6 @@ what the zygote imports and then obeys lines of JSON on its standard input, one 
 The answer has the times in microseconds and the CPU time of parent and children together.
 """
 
-import ast
 import gc
 import importlib
 import json
@@ -21,16 +21,6 @@ import select
 import struct
 import sys
 import time
-
-
-def standard_modules(library):
-    """STANDARD_MODULES as zygote.py has it; that file cannot be imported, for it is a program."""
-    with open(os.path.join(library, "zygote.py"), encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "STANDARD_MODULES":
-            return node.value.func.value.value.split()
-    raise SystemExit("floor.py: zygote.py has no STANDARD_MODULES")
 
 
 def run_script(wrapper, source):
@@ -139,8 +129,7 @@ def cpu_seconds():
 
 def main():
     library, modules = sys.argv[1], sys.argv[2]
-    names = standard_modules(library)
-    for name in [*names, *(name for name in modules.split(",") if name)]:
+    for name in modules.split(","):
         importlib.import_module(name)
     sys.path.insert(0, library)
     import warmup

@@ -57,7 +57,7 @@ def measure_one_client(world, names, flags):
                 check_report(done, target, name)
                 row.setdefault(target.name, []).extend(done["latencies_us"])
             for kind in ("warm child", "fork"):
-                done = world.floor.measure(kind, flags.slice, script)
+                done = world.floor(name).measure(kind, flags.slice, script)
                 row.setdefault(kind, []).extend(done["latencies_us"])
     return samples
 

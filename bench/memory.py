@@ -94,7 +94,9 @@ def measure(count, flags):
             "meminfo_one": one,
             "meminfo_idle": meminfo(),
             "idle": mean_of(guests),
-            "zygote_pss_kib": rollup(service.zygote_pid()).get("Pss"),
+            "zygotes_pss_kib": {
+                profile: rollup(pid).get("Pss") for profile, (pid, _) in service.zygotes().items()
+            },
         }
         report.progress(f"{count} guests: {count} jobs that sleep")
         found["live"] = sleep_at_once(service, count, flags.sleep)

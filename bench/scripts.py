@@ -42,6 +42,16 @@ def main():
 """,
 }
 
+# The leanest profile that has what they import.
+PROFILES = {
+    "hello": "base",
+    "stdlib": "stdlib",
+    "numpy": "numpy",
+    "pandas": "data",
+    "stdout 1 MB": "base",
+    "result 5 MB": "base",
+}
+
 # Waits without work: for what a live job costs while it does nothing.
 SLEEPING = """\
 import time

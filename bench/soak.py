@@ -8,7 +8,7 @@ the machine, and prints both beside each other; and the median of each tenth of 
 import figures
 import report
 import targets
-from scripts import SCRIPTS
+from scripts import PROFILES, SCRIPTS
 from targets import processes
 
 STRETCHES = 100
@@ -28,13 +28,15 @@ def namespaces_of(pids):
     return len({(kind, processes.namespace(pid, kind)) for pid in pids for kind in NAMESPACES})
 
 
-def resources(service):
+def resources(service, script_name):
     """{name: number} of what must not grow."""
     service.settle()
     pids = [service.process.pid, *processes.descendants(service.process.pid)]
     guests = set(service.guest_pids())
-    zygote = service.zygote_pid()
-    front = next(p for p in pids if p not in guests and p not in (zygote, service.process.pid))
+    zygotes = {profile: pid for profile, (pid, _) in service.zygotes().items()}
+    known = guests | set(zygotes.values()) | {service.process.pid}
+    front = next(pid for pid in pids if pid not in known)
+    zygote = zygotes[PROFILES[script_name]]
     found = {"processes": len(pids), "namespaces": namespaces_of(pids)}
     for name, pid in (("supervisor", service.process.pid), ("front", front), ("zygote", zygote)):
         found[f"{name} descriptors"] = processes.descriptors(pid)
@@ -70,10 +72,10 @@ def main(arguments):
         script = SCRIPTS[flags.script]
         if flags.warm_up:
             load.run(service, flags.script, script, clients=flags.clients, requests=flags.warm_up)
-        first = resources(service)
+        first = resources(service, flags.script)
         cpu_before = service.cpu_seconds()
         done = send_all(load, service, flags)
-        last = resources(service)
+        last = resources(service, flags.script)
         cpu = service.cpu_seconds() - cpu_before
 
     latencies = [us for part in done for us in part["latencies_us"]]

@@ -168,14 +168,20 @@ class Snapjail(Target):
                 return
             time.sleep(0.01)
 
-    def zygote_pid(self):
-        children = processes.descendants(self.process.pid)
-        return next(pid for pid in children if "zygote.py" in processes.command_line(pid))
+    def zygotes(self):
+        """{profile: (pid, its modules)}, as their command lines say it."""
+        found = {}
+        for pid, parent in processes.parents().items():
+            before, _, after = processes.command_line(pid).partition("/zygote.py ")
+            if parent == self.process.pid and after:
+                profile, modules, *_ = after.split(" ")
+                found[profile] = (pid, modules)
+        return found
 
     def guest_pids(self):
-        """Of the guests: the zygote's own children."""
-        zygote = self.zygote_pid()
-        return [pid for pid, parent in processes.parents().items() if parent == zygote]
+        """Of the guests: the zygotes' own children."""
+        zygotes = {pid for pid, _ in self.zygotes().values()}
+        return [pid for pid, parent in processes.parents().items() if parent in zygotes]
 
 
 class Echo(Target):
@@ -224,7 +230,7 @@ class Reference(Target):
 class Floor:
     """bench/floor.py: fork and exit, and scripts in forked children, without any jail."""
 
-    def __init__(self, modules="numpy,pandas"):
+    def __init__(self, modules):
         environment = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"}
         command = [str(PYTHON), str(ROOT / "bench/floor.py"), str(LIBRARY), modules]
         self.process = subprocess.Popen(
@@ -313,7 +319,10 @@ class World:
             self.snapjail = stack.enter_context(Snapjail(flags=flags))
             answers = {name: answer_of(self.snapjail, text) for name, text in SCRIPTS.items()}
             self.echo = stack.enter_context(Echo(answers))
-            self.floor = stack.enter_context(Floor())
+            self._floors = {
+                profile: stack.enter_context(Floor(modules))
+                for profile, (_, modules) in self.snapjail.zygotes().items()
+            }
             self.load = stack.enter_context(LoadClient())
             self.reference = None
             if not lacking:
@@ -321,6 +330,10 @@ class World:
                 self.reference_name = f"Flask, gunicorn, {self.reference.jail}"
                 check_same_results(self.reference, answers)
             self._stack = stack.pop_all()
+
+    def floor(self, script_name):
+        """The one that has imported what the zygote has that such a job is forked from."""
+        return self._floors[scripts.PROFILES[script_name]]
 
     @property
     def servers(self):

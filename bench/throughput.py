@@ -74,7 +74,7 @@ def measure(world, names, client_counts, flags):
     for turn in range(flags.rounds):
         for name in names:
             for kind in ("fork", "fork and run"):
-                done = world.floor.measure(kind, flags.floor_count, SCRIPTS[name])
+                done = world.floor(name).measure(kind, flags.floor_count, SCRIPTS[name])
                 floors.setdefault(name, {}).setdefault(kind, []).append(done)
             for clients in client_counts:
                 report.progress(f"round {turn + 1} of {flags.rounds}: {name}, {clients} clients")

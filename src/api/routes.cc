@@ -71,6 +71,7 @@ void log_job(const std::string& id, const sched::Outcome& outcome, microseconds 
     log::info("job", {{"id", id},
                       {"outcome", answer.outcome},
                       {"status", std::int64_t{answer.response.status}},
+                      {"profile", outcome.profile},
                       {"queue_us", std::int64_t{outcome.queue_time.count()}},
                       {"run_us", std::int64_t{outcome.run_time.count()}},
                       {"total_us", std::int64_t{total.count()}},

@@ -248,14 +248,16 @@ TEST_F(Routes, AJobIsLoggedOnceWithoutItsContent) {
     backend_.outcome = {.ending = sched::Returned{"\"secret result\""},
                         .stdout_bytes = "secret print",
                         .queue_time = std::chrono::microseconds(12),
-                        .run_time = std::chrono::microseconds(34)};
+                        .run_time = std::chrono::microseconds(34),
+                        .profile = "data"};
     backend_.job_takes = std::chrono::microseconds(56);
 
     ask("POST", "/execute", R"({"script":"secret script"})");
 
-    EXPECT_EQ(log.text(), R"("event":"job","id":"the-id","outcome":"returned","status":200,)"
-                          R"("queue_us":12,"run_us":34,"total_us":56,"stdout_bytes":12)"
-                          "\n");
+    EXPECT_EQ(log.text(),
+              R"("event":"job","id":"the-id","outcome":"returned","status":200,)"
+              R"("profile":"data","queue_us":12,"run_us":34,"total_us":56,"stdout_bytes":12)"
+              "\n");
 }
 
 TEST_F(Routes, WhyAJobFailedIsLoggedAndNotAnswered) {

@@ -47,11 +47,12 @@ Result<FrontSettings> read_settings() {
 
 class Front {
   public:
-    explicit Front(const FrontSettings& settings)
+    Front(const FrontSettings& settings, std::vector<zygote::Profile> profiles)
         : settings_(settings),
           channel_(io_, kFrontChannelFd),
           drain_timer_(io_),
-          scheduler_(io_, settings.scheduler),
+          profiles_(std::move(profiles)),
+          scheduler_(io_, settings.scheduler, profiles_),
           server_(io_, UniqueFd(kFrontListenerFd), settings.http,
                   api::make_handler(backend(), settings.api), api::make_error_body(settings.api)) {}
 
@@ -90,6 +91,11 @@ class Front {
             layers.emplace_back(boost::json::string(layer));
             rest.remove_prefix(std::min(rest.size(), layer.size() + 1));
         }
+        boost::json::object profiles;
+        for (std::size_t i = 0; i < profiles_.size(); ++i) {
+            profiles[profiles_[i].name] = {{"waiting", stats.profiles[i].guests_waiting},
+                                           {"running", stats.profiles[i].guests_running}};
+        }
         boost::json::object health{
             {"status", "ok"},
             {"tier", settings_.tier.data()},
@@ -97,6 +103,7 @@ class Front {
             {"python", settings_.python_version.data()},
             {"layers", std::move(layers)},
             {"guests", {{"waiting", stats.guests_waiting}, {"running", stats.guests_running}}},
+            {"profiles", std::move(profiles)},
             {"queued", stats.jobs_queued},
             {"version", SNAPJAIL_VERSION}};
         return boost::json::serialize(health);
@@ -123,15 +130,15 @@ class Front {
             if (!received || received->size != sizeof(message)) {
                 ::_exit(kExitFailed);  // The supervisor has gone, and everything goes with it.
             }
-            obey(message.kind, std::move(received->fds));
+            obey(message, std::move(received->fds));
         }
     }
 
-    void obey(FrontMessageKind kind, std::vector<UniqueFd> descriptors) {
-        switch (kind) {
+    void obey(const FrontMessage& message, std::vector<UniqueFd> descriptors) {
+        switch (message.kind) {
             case FrontMessageKind::kAttachZygote:
-                if (descriptors.size() == 1) {
-                    scheduler_.attach(std::move(descriptors.front()));
+                if (descriptors.size() == 1 && message.profile < profiles_.size()) {
+                    scheduler_.attach(message.profile, std::move(descriptors.front()));
                 }
                 return;
             case FrontMessageKind::kDrain:
@@ -168,6 +175,7 @@ class Front {
     asio::io_context io_{1};
     stream_descriptor channel_;
     asio::steady_timer drain_timer_;
+    std::vector<zygote::Profile> profiles_;
     sched::Scheduler scheduler_;
     http::HttpServer server_;
     bool is_draining_ = false;
@@ -184,7 +192,12 @@ int run_front() {
     log::start("front", settings->log_level);
     // The first line also makes the C library look for a time zone, which it may not do later.
     log::debug("front_started");
-    auto result = Front(*settings).run();
+    auto profiles = zygote::parse_profiles(settings->profiles.data());
+    if (!profiles) {
+        log::error("front_failed", {{"error", profiles.error().to_string()}});
+        return kExitFailed;
+    }
+    auto result = Front(*settings, std::move(*profiles)).run();
     if (!result) {
         log::error("front_failed", {{"error", result.error().to_string()}});
         return kExitFailed;

@@ -19,8 +19,10 @@ constexpr int kFrontChannelFd = 3;   // SEQPACKET to the supervisor.
 constexpr int kFrontListenerFd = 4;  // Bound and listening.
 constexpr int kFrontSettingsFd = 5;  // A memfd that holds one FrontSettings.
 
+constexpr std::size_t kProfilesTextBytesMax = 8191;
+
 struct FrontSettings {
-    static constexpr std::uint32_t kVersion = 2;
+    static constexpr std::uint32_t kVersion = 3;
     std::uint32_t version = kVersion;
     log::Level log_level = log::Level::kInfo;
     sched::SchedulerLimits scheduler;
@@ -31,6 +33,8 @@ struct FrontSettings {
     std::array<char, 16> mode{};
     std::array<char, 32> python_version{};
     std::array<char, 512> layers{};  // Separated by commas.
+    // As zygote::parse_profiles reads it, interpreters included: what draws a script to one counts.
+    std::array<char, kProfilesTextBytesMax + 1> profiles{};
 };
 static_assert(std::is_trivially_copyable_v<FrontSettings>);
 
@@ -41,6 +45,7 @@ enum class FrontMessageKind : std::uint32_t {
 };
 struct FrontMessage {
     FrontMessageKind kind = FrontMessageKind::kDrain;
+    std::uint32_t profile = 0;  // kAttachZygote: whose zygote.
 };
 static_assert(std::is_trivially_copyable_v<FrontMessage>);
 

@@ -85,13 +85,11 @@ Result<FrontProcess> launch_front(const UniqueFd& listener, const FrontSettings&
     return front;
 }
 
-Result<void> FrontProcess::send(FrontMessageKind kind) const {
-    FrontMessage message{kind};
+Result<void> FrontProcess::send(const FrontMessage& message) const {
     return send_with_fds(channel_, std::as_bytes(std::span(&message, 1)), {});
 }
 
-Result<void> FrontProcess::send(FrontMessageKind kind, UniqueFd descriptor) const {
-    FrontMessage message{kind};
+Result<void> FrontProcess::send(const FrontMessage& message, UniqueFd descriptor) const {
     int fd = descriptor.get();
     return send_with_fds(channel_, std::as_bytes(std::span(&message, 1)), std::span(&fd, 1));
 }

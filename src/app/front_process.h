@@ -28,8 +28,8 @@ class FrontProcess {
     const UniqueFd& pidfd() const { return pidfd_; }      // Readable when it has ended.
     const UniqueFd& channel() const { return channel_; }  // For FrontMessages.
 
-    Result<void> send(FrontMessageKind kind) const;
-    Result<void> send(FrontMessageKind kind, UniqueFd descriptor) const;
+    Result<void> send(const FrontMessage& message) const;
+    Result<void> send(const FrontMessage& message, UniqueFd descriptor) const;
 
   private:
     void end();

@@ -69,8 +69,8 @@ sched::Outcome run_to_outcome(const sched::SchedulerLimits& limits, UniqueFd zyg
     asio::io_context io(1);
     std::optional<sched::Outcome> outcome;
     {
-        sched::Scheduler scheduler(io, limits);
-        scheduler.attach(std::move(zygote_socket));
+        sched::Scheduler scheduler(io, limits, {zygote::Profile{}});
+        scheduler.attach(0, std::move(zygote_socket));
         asio::co_spawn(io, scheduler.run({.id = "terminal", .script = std::move(script)}),
                        [&](std::exception_ptr thrown, sched::Outcome ended) {
                            if (!thrown) {
@@ -89,12 +89,18 @@ sched::Outcome run_to_outcome(const sched::SchedulerLimits& limits, UniqueFd zyg
 }  // namespace
 
 Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
-    PreparedZygote prepared = TRY(prepare_zygote(options, 1));
+    // Only the zygote that the script would be sent to.
+    Options only = options;
+    sched::ProfileIndex best =
+        sched::ProfileChoice(options.profiles).candidates_for(script).first();
+    only.profiles = {options.profiles[best]};
+    PreparedZygotes prepared = TRY(prepare_zygotes(only, 1));
+    zygote::ZygoteSpec& spec = prepared.specs.front();
     // Orphans come to us, and go with the zygote below; see end_strays.
     (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     StraysEnd strays_end{prepared.choice.tier};
-    prepared.spec.cgroups = &prepared.cgroups;  // Where it stays.
-    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(prepared.spec));
+    spec.cgroups = &prepared.cgroups;  // Where it stays.
+    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(spec));
     TRY(await_ready(zygote));
     SocketPair pair = TRY(make_seqpacket_pair());
     TRY(zygote::attach_front(zygote, std::move(pair.first)));

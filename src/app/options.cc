@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/front_link.h"
 #include "app/library_folder.h"
 #include "jail/nsjail/config_file.h"
 
@@ -124,26 +125,6 @@ class Declarer {
     std::string group_;
 };
 
-std::vector<std::string> split_at_commas(const std::string& text) {
-    std::vector<std::string> words;
-    std::string word;
-    for (char c : text + ",") {
-        if (c != ',') {
-            word += c == ' ' ? "" : std::string(1, c);
-        } else if (!word.empty()) {
-            words.push_back(std::exchange(word, {}));
-        }
-    }
-    return words;
-}
-
-bool is_module_name(const std::string& word) {
-    return std::all_of(word.begin(), word.end(), [](char c) {
-        return c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-               (c >= 'A' && c <= 'Z');
-    });
-}
-
 bool is_address(const std::string& text) {
     std::array<unsigned char, sizeof(in6_addr)> ignored{};
     return ::inet_pton(AF_INET, text.c_str(), ignored.data()) == 1 ||
@@ -173,6 +154,19 @@ void add_interpreter_path(Declarer& declare, Options& options) {
                  options.python_bin, [&](const std::string& text) { options.python_bin = text; });
 }
 
+std::vector<zygote::Profile> profiles_or_refuse(const Setting& setting, const std::string& given,
+                                                const std::string& text) {
+    auto profiles = zygote::parse_profiles(text);
+    if (!profiles) {
+        refuse(setting, given, profiles.error().detail);
+    }
+    if (to_text(*profiles).size() > kProfilesTextBytesMax) {
+        refuse(setting, given,
+               "comes to more than " + std::to_string(kProfilesTextBytesMax) + " bytes");
+    }
+    return std::move(*profiles);
+}
+
 void add_interpreter(Declarer& declare, Options& options) {
     declare.group("What runs the scripts");
     add_interpreter_path(declare, options);
@@ -188,16 +182,21 @@ void add_interpreter(Declarer& declare, Options& options) {
                        options.start =
                            index == 0 ? jail::GuestStart::kWarm : jail::GuestStart::kCold;
                    });
-    Setting preload{
-        "--preload", "SNAPJAIL_PRELOAD", "MODULES",
-        "What a warm interpreter imports ahead, separated by commas; none for nothing."};
-    declare.text(preload, "numpy,pandas", [&options, preload](const std::string& text) {
-        options.preload = text == "none" ? std::vector<std::string>() : split_at_commas(text);
-        for (const std::string& word : options.preload) {
-            if (!is_module_name(word)) {
-                refuse(preload, word, "is not the name of a module");
-            }
-        }
+    Setting profiles{
+        "--profiles", "SNAPJAIL_PROFILES", "PROFILES",
+        "The warm interpreters, leanest first, as NAME=MODULE,MODULE;NAME=...: a job goes to the "
+        "first\nthat has what its script imports. `stdlib` stands for the usual standard modules; "
+        "@PATH behind\nthe modules names an interpreter of its own."};
+    declare.text(profiles, std::string(zygote::kDefaultProfiles),
+                 [&options, profiles](const std::string& text) {
+                     options.profiles = profiles_or_refuse(profiles, text, text);
+                 });
+    Setting preload{"--preload", "SNAPJAIL_PRELOAD", "MODULES",
+                    "Short for two profiles: base, and data with stdlib and these modules; none "
+                    "for base alone."};
+    declare.text(preload, "", [&options, preload](const std::string& text) {
+        std::string both = text == "none" ? "base=" : "base=;data=stdlib," + text;
+        options.profiles = profiles_or_refuse(preload, text, both);
     });
 }
 
@@ -409,7 +408,28 @@ Result<std::string> find_program(const std::string& name) {
                  "there is no " + name + " on the PATH; --python=PATH names one"};
 }
 
+Result<void> complete_profiles(Options& options) {
+    if (options.given.contains("--profiles") && options.given.contains("--preload")) {
+        return Error{ErrorKind::kInvalid, "SNAPJAIL_PRELOAD", 0,
+                     "says in short what SNAPJAIL_PROFILES says too: set one of them"};
+    }
+    // Who starts cold has nothing imported: without interpreters of their own all are alike.
+    if (options.start == jail::GuestStart::kCold && !options.given.contains("--profiles")) {
+        options.profiles = {{.name = "cold", .modules = {}, .python_bin = {}}};
+    }
+    for (zygote::Profile& profile : options.profiles) {
+        if (!profile.python_bin.empty()) {
+            profile.python_bin = TRY(find_program(profile.python_bin));
+        }
+    }
+    return {};
+}
+
 }  // namespace
+
+std::vector<zygote::Profile> Options::default_profiles() {
+    return zygote::parse_profiles(zygote::kDefaultProfiles).value();
+}
 
 std::uint32_t Options::default_slots() {
     // Most jobs wait or are short: four for each processor keep it busy.
@@ -479,7 +499,7 @@ Result<void> complete_options(Options& options) {
         options.python_bin = find_own_python().value_or("python3");
     }
     options.python_bin = TRY(find_program(options.python_bin));
-    return {};
+    return complete_profiles(options);
 }
 
 std::vector<std::string> unknown_settings(const char* const* environment) {

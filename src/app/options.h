@@ -17,6 +17,7 @@
 #include "jail/seccomp_policy.h"
 #include "jail/tier_choice.h"
 #include "zygote/cgroup_choice.h"
+#include "zygote/profile.h"
 
 namespace CLI {
 class App;
@@ -29,7 +30,7 @@ struct Options {
     std::uint16_t port = 8080;  // 0: any free one.
     std::string python_bin;     // Empty: to be found.
     std::string wrapper_path;
-    std::vector<std::string> preload = {"numpy", "pandas"};
+    std::vector<zygote::Profile> profiles = default_profiles();  // Leanest first.
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
     zygote::CgroupUse cgroups = zygote::CgroupUse::kAuto;
@@ -51,6 +52,7 @@ struct Options {
     std::set<std::string, std::less<>> given;  // Flags that were set, as such or as a variable.
 
     static std::uint32_t default_slots();
+    static std::vector<zygote::Profile> default_profiles();
 };
 
 // What each of the commands takes. `options` must outlive `app`.

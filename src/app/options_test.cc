@@ -108,7 +108,9 @@ TEST(Options, AreTakenAtTheirBoundsAndRefusedPastThem) {
     for (const char* taken :
          {"--port=0", "--port=65535", "--time-limit=0.001", "--time-limit=3600", "--slots=1",
           "--slots=4096", "--memory-limit=256", "--open-files=16", "--open-files=4096",
-          "--script-bytes-max=16777216", "--zygote-lifetime=0", "--preload=none", "--host=::1"}) {
+          "--script-bytes-max=16777216", "--zygote-lifetime=0", "--preload=none",
+          "--preload=scipy,sympy", "--profiles=base=",
+          "--profiles=base=;ml=stdlib,torch@/opt/ml/bin/python", "--host=::1"}) {
         EXPECT_EQ(refusal(taken), "") << taken;
     }
     for (const char* refused : {"--port=65536",
@@ -136,11 +138,69 @@ TEST(Options, AreTakenAtTheirBoundsAndRefusedPastThem) {
                                 "--isolation=none",
                                 "--use-nsjail=0",
                                 "--host=example.org",
-                                "--preload=a;b",
+                                "--preload=a;b=c-d",
+                                "--preload=num-py",
+                                "--profiles=",
+                                "--profiles=numpy",
+                                "--profiles=a=;a=",
+                                "--profiles=a=b@",
                                 "--log-level=loud",
                                 "--no-such-flag"}) {
         EXPECT_NE(refusal(refused), "") << refused;
     }
+}
+
+std::string names_of(const std::vector<zygote::Profile>& profiles) {
+    std::string names;
+    for (const zygote::Profile& profile : profiles) {
+        names += profile.name + " ";
+    }
+    return names;
+}
+
+TEST(Options, ProfilesAreLeanestFirstAndPreloadMakesTwo) {
+    EXPECT_EQ(names_of(Options().profiles), "base stdlib numpy data ");
+
+    Options preloading;
+    EXPECT_EQ(parse(preloading, {"--preload=scipy"}), "");
+    EXPECT_EQ(names_of(preloading.profiles), "base data ");
+    EXPECT_EQ(preloading.profiles[1].modules.back(), "scipy");
+    Options bare;
+    EXPECT_EQ(parse(bare, {"--preload=none"}), "");
+    EXPECT_EQ(names_of(bare.profiles), "base ");
+}
+
+TEST(Options, ProfilesAndPreloadAtOnceAreRefused) {
+    Options options;
+    options.python_bin = "/bin/sh";
+    EXPECT_EQ(parse(options, {"--preload=scipy", "--profiles=base="}), "");
+
+    auto refused = complete_options(options);
+
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_STREQ(refused.error().operation, "SNAPJAIL_PRELOAD");
+}
+
+TEST(Options, ColdGuestsHaveOneProfileUnlessProfilesAreNamed) {
+    Options cold;
+    cold.python_bin = "/bin/sh";
+    cold.start = jail::GuestStart::kCold;
+    EXPECT_TRUE(complete_options(cold).has_value());
+    EXPECT_EQ(names_of(cold.profiles), "cold ");
+
+    Options named;
+    named.python_bin = "/bin/sh";
+    EXPECT_EQ(parse(named, {"--mode=cold", "--profiles=a=;b=json@/bin/sh"}), "");
+    EXPECT_TRUE(complete_options(named).has_value());
+    EXPECT_EQ(names_of(named.profiles), "a b ");
+}
+
+TEST(Options, AProfilesInterpreterIsFoundLikeTheUsualOne) {
+    Options options;
+    options.python_bin = "/bin/sh";
+    EXPECT_EQ(parse(options, {"--profiles=a=json@no-such-python"}), "");
+
+    EXPECT_FALSE(complete_options(options).has_value());
 }
 
 TEST(Options, ThereIsNoWayToRunAScriptUnjailed) {

@@ -37,33 +37,52 @@ Result<void> check_settings(const Options& options) {
 }
 
 Result<jail::SlotPlaces> prepare_places(const Options& options, std::uint32_t slots,
-                                        const PreparedZygote& prepared,
+                                        const jail::TierChoice& choice,
+                                        const jail::Interpreter& interpreter,
                                         const std::string& library_folder) {
+    for (const zygote::Profile& profile : options.profiles) {
+        if (!profile.python_bin.empty() && profile.python_bin != options.python_bin) {
+            return Error{ErrorKind::kUnsupported, "SNAPJAIL_PROFILES", 0,
+                         "the interpreter of profile '" + profile.name +
+                             "' needs tier full, and this is tier process"};
+        }
+    }
     jail::SlotPlacesSettings settings{.roots_folder = options.roots_folder,
                                       .slots = slots,
-                                      .interpreter = &prepared.spec.interpreter,
+                                      .interpreter = &interpreter,
                                       .readable = {library_folder},
                                       .own_wrapper = {}};
     if (!options.wrapper_path.empty()) {
         settings.readable.push_back(options.wrapper_path);
         settings.own_wrapper = TRY(read_file(options.wrapper_path, kWrapperBytesMax));
     }
-    return jail::SlotPlaces::prepare(prepared.choice, settings);
+    return jail::SlotPlaces::prepare(choice, settings);
+}
+
+Result<zygote::ZygoteSpec> make_spec(zygote::ZygoteSettings settings,
+                                     const zygote::Profile& profile,
+                                     const jail::Interpreter& usual) {
+    settings.profile = profile;
+    if (profile.python_bin.empty() || profile.python_bin == settings.python_bin) {
+        return zygote::make_zygote_spec(settings, usual);
+    }
+    settings.python_bin = profile.python_bin;
+    return zygote::make_zygote_spec(settings);
 }
 
 }  // namespace
 
-Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slots) {
+Result<PreparedZygotes> prepare_zygotes(const Options& options, std::uint32_t slots) {
     std::string library_folder = TRY(find_library_folder());
-    PreparedZygote prepared;
+    PreparedZygotes prepared;
     prepared.slots = slots;
     prepared.seccomp_use = options.jail.seccomp_use;
     prepared.choice = TRY(jail::choose_tier(options.isolation));
-    prepared.spec.interpreter = TRY(jail::probe_interpreter(options.python_bin, library_folder));
+    auto interpreter = TRY(jail::probe_interpreter(options.python_bin, library_folder));
     zygote::ZygoteSettings settings{.python_bin = options.python_bin,
                                     .wrapper_path = options.wrapper_path,
                                     .library_folder = library_folder,
-                                    .preload = options.preload,
+                                    .profile = {},
                                     .start = options.start,
                                     .limits = options.limits,
                                     .jail = options.jail,
@@ -72,21 +91,24 @@ Result<PreparedZygote> prepare_zygote(const Options& options, std::uint32_t slot
                                     .slots = slots};
     if (prepared.choice.tier == jail::Tier::kProcess) {
         TRY(check_settings(options));
-        prepared.places.emplace(TRY(prepare_places(options, slots, prepared, library_folder)));
+        prepared.places.emplace(
+            TRY(prepare_places(options, slots, prepared.choice, interpreter, library_folder)));
         prepared.slots = prepared.places->slots();
         settings.places = prepared.places->places();
         settings.slots = prepared.slots;
     }
-    prepared.spec = TRY(zygote::make_zygote_spec(settings, std::move(prepared.spec.interpreter)));
+    for (const zygote::Profile& profile : options.profiles) {
+        prepared.specs.push_back(TRY(make_spec(settings, profile, interpreter)));
+    }
     prepared.cgroups = TRY(zygote::make_cgroups({.use = options.cgroups,
                                                  .slots = prepared.slots,
                                                  .limits = options.limits,
                                                  .jail = options.jail},
-                                                prepared.spec));
+                                                prepared.specs.front()));
     return prepared;
 }
 
-std::string layer_names(const PreparedZygote& prepared) {
+std::string layer_names(const PreparedZygotes& prepared) {
     std::string names;
     if (prepared.choice.tier == jail::Tier::kFull) {
         names =
@@ -103,8 +125,8 @@ std::string layer_names(const PreparedZygote& prepared) {
     if (prepared.seccomp_use == jail::PolicyUse::kReplace) {
         names += " (the guest's filter is the operator's policy alone)";
     }
-    if (prepared.spec.plan.landlock_abi > 0) {
-        names += ",landlock (ABI " + std::to_string(prepared.spec.plan.landlock_abi) + ")";
+    if (prepared.specs.front().plan.landlock_abi > 0) {
+        names += ",landlock (ABI " + std::to_string(prepared.specs.front().plan.landlock_abi) + ")";
     }
     if (!prepared.cgroups.bounds_nothing()) {
         names += ",cgroup limits (" + prepared.cgroups.summary() + ")";

@@ -25,39 +25,14 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// So often may the first zygote, or the first front, die before there is no point in another try.
+// So often may the first front die before there is no point in another try.
 constexpr int kFirstFailuresMax = 5;
-// Importing what is preloaded takes a second or two, on a busy and slow machine ten times that.
-constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
-constexpr int kLastBreathMs = 100;
 // A killed process is gone within milliseconds, unless it sits in the kernel.
 constexpr milliseconds kStrayPatience{2'000};
 // Platforms kill ten seconds after SIGTERM.
 constexpr milliseconds kDrainTimeMax{9'000};
-
-std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
-    return duration_cast<milliseconds>(std::chrono::steady_clock::now() - then).count();
-}
-
-// What became of a child that has not been reaped: it stays so. Its channel ends a moment before it
-// does, and that moment is waited for.
-std::string describe_end(pid_t pid, const UniqueFd& pidfd) {
-    pollfd source{pidfd.get(), POLLIN, 0};
-    (void)::poll(&source, 1, kLastBreathMs);
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid != pid) {
-        return "still alive";
-    }
-    return (info.si_code == CLD_EXITED ? "exit " : "signal ") + std::to_string(info.si_status);
-}
-
-bool is_readable(const UniqueFd& fd) {
-    pollfd source{fd.get(), POLLIN, 0};
-    return ::poll(&source, 1, 0) > 0;
-}
 
 }  // namespace
 
@@ -72,10 +47,11 @@ Result<UniqueFd> make_signal_fd() {
         "signalfd", [&] { return ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK); })));
 }
 
-Supervisor::Supervisor(SupervisorSettings settings, zygote::ZygoteSpec spec, Listener listener,
-                       UniqueFd signals)
+Supervisor::Supervisor(SupervisorSettings settings, std::vector<ZygoteKeeper> keepers,
+                       jail::Tier tier, Listener listener, UniqueFd signals)
     : settings_(std::move(settings)),
-      spec_(std::move(spec)),
+      keepers_(std::move(keepers)),
+      tier_(tier),
       listener_(std::move(listener)),
       signals_(std::move(signals)) {}
 
@@ -96,9 +72,9 @@ Result<void> Supervisor::run() {
     }
     // What is left ends with its owner, in this order: no guest is blamed for its zygote's death.
     front_.reset();
-    warming_.reset();
-    current_.reset();
-    retired_.clear();
+    for (ZygoteKeeper& keeper : keepers_) {
+        keeper.end_all();
+    }
     end_strays();
     log::info("stopped");
     return {};
@@ -107,39 +83,26 @@ Result<void> Supervisor::run() {
 // Tier `process`: the kernel ends guests with their zygote, but not what these have started. It is
 // ours by then, or will be with the next one's end.
 void Supervisor::end_strays() {
-    if (spec_.plan.tier == jail::Tier::kProcess &&
+    if (tier_ == jail::Tier::kProcess &&
         !zygote::end_strays([this](pid_t pid) { return is_ours(pid); }, kStrayPatience)) {
         log::error("strays_left", {});
     }
 }
 
 Result<void> Supervisor::start_what_is_due() {
-    Clock::time_point now = Clock::now();
-    bool wants_zygote = !current_ || now >= current_->ends_at;
-    if (wants_zygote && !warming_ && now >= zygote_due_) {
-        TRY(launch_zygote());
+    for (ZygoteKeeper& keeper : keepers_) {
+        // One at a time are replaced: warming up takes a core for a second.
+        TRY(keeper.start_what_is_due(!is_any_warming()));
     }
-    if (!front_ && !is_draining_ && now >= front_due_) {
+    if (!front_ && !is_draining_ && Clock::now() >= front_due_) {
         TRY(launch_front());
     }
     return {};
 }
 
-Result<void> Supervisor::launch_zygote() {
-    Clock::time_point now = Clock::now();
-    zygote_backoff_.on_start(now);
-    auto process = zygote::launch_zygote(spec_);
-    if (process) {
-        log::info("zygote_started", {{"pid", std::int64_t{process->pid()}}});
-        warming_ = Zygote{std::move(*process), now, now + kWarmingTimeMax};
-        return {};
-    }
-    if (!has_been_ready_) {
-        return process.error();  // This host does not allow it, or not with these settings.
-    }
-    zygote_due_ = zygote_backoff_.on_death(Clock::now());
-    log::error("zygote_not_started", {{"error", process.error().to_string()}});
-    return {};
+bool Supervisor::is_any_warming() const {
+    return std::any_of(keepers_.begin(), keepers_.end(),
+                       [](const ZygoteKeeper& keeper) { return keeper.is_warming(); });
 }
 
 Result<void> Supervisor::launch_front() {
@@ -152,14 +115,15 @@ Result<void> Supervisor::launch_front() {
     }
     log::info("front_started", {{"pid", std::int64_t{process->pid()}}});
     front_ = std::move(*process);
-    attach();
+    attach_all();
     return {};
 }
 
-// Gives the front and the current zygote a socket to each other. Where one of them has died in the
-// meantime its death is still to be read, and its successor is attached anew.
-void Supervisor::attach() {
-    if (!front_ || !current_) {
+// Gives the front and a profile's current zygote a socket to each other. Where one of them has died
+// in the meantime its death is still to be read, and its successor is attached anew.
+void Supervisor::attach(std::size_t profile) {
+    const zygote::ZygoteProcess* zygote = keepers_[profile].current();
+    if (!front_ || zygote == nullptr) {
         return;
     }
     auto pair = make_seqpacket_pair();
@@ -167,11 +131,19 @@ void Supervisor::attach() {
         log::error("not_attached", {{"error", pair.error().to_string()}});
         return;
     }
-    auto told_zygote = zygote::attach_front(current_->process, std::move(pair->first));
-    auto told_front = front_->send(FrontMessageKind::kAttachZygote, std::move(pair->second));
+    FrontMessage message{.kind = FrontMessageKind::kAttachZygote,
+                         .profile = static_cast<std::uint32_t>(profile)};
+    auto told_zygote = zygote::attach_front(*zygote, std::move(pair->first));
+    auto told_front = front_->send(message, std::move(pair->second));
     if (!told_zygote || !told_front) {
         const Error& error = told_zygote ? told_front.error() : told_zygote.error();
         log::warning("not_attached", {{"error", error.to_string()}});
+    }
+}
+
+void Supervisor::attach_all() {
+    for (std::size_t profile = 0; profile < keepers_.size(); ++profile) {
+        attach(profile);
     }
 }
 
@@ -180,13 +152,9 @@ Supervisor::Clock::time_point Supervisor::next_deadline() const {
     if (!front_ && !is_draining_) {
         next = std::min(next, front_due_);
     }
-    if (warming_) {
-        next = std::min(next, warming_->ends_at);
-    } else {
-        next = std::min(next, current_ ? std::max(current_->ends_at, zygote_due_) : zygote_due_);
-    }
-    for (const Zygote& zygote : retired_) {
-        next = std::min(next, zygote.ends_at);
+    bool may_replace = !is_any_warming();
+    for (const ZygoteKeeper& keeper : keepers_) {
+        next = std::min(next, keeper.next_deadline(may_replace));
     }
     return next;
 }
@@ -198,15 +166,8 @@ void Supervisor::wait_for_events() {
         add(front_->pidfd());
         add(front_->channel());
     }
-    if (warming_) {
-        add(warming_->process.pidfd());
-        add(warming_->process.channel());
-    }
-    if (current_) {
-        add(current_->process.pidfd());
-    }
-    for (const Zygote& zygote : retired_) {
-        add(zygote.process.pidfd());
+    for (const ZygoteKeeper& keeper : keepers_) {
+        keeper.add_sources(sources);
     }
     Clock::time_point next = next_deadline();
     int timeout_ms = -1;
@@ -239,7 +200,7 @@ void Supervisor::begin_to_end(int signal) {
     log::info("draining", {{"signal", std::int64_t{signal}}});
     // The front's own goes when it drains: the socket refuses clients once nobody has it open.
     listener_.socket.reset();
-    if (!front_->send(FrontMessageKind::kDrain)) {
+    if (!front_->send({.kind = FrontMessageKind::kDrain})) {
         is_over_ = true;  // It has died this moment, and with it all that was to be finished.
     }
 }
@@ -283,79 +244,34 @@ Result<void> Supervisor::on_front_died() {
                      "it has ended " + std::to_string(kFirstFailuresMax) + " times (" + end + ")"};
     }
     // The jobs of an old zygote had nobody else to answer them.
-    retired_.clear();
+    for (ZygoteKeeper& keeper : keepers_) {
+        keeper.end_retired();
+    }
     end_strays();
     front_due_ = front_backoff_.on_death(Clock::now());
     return {};
 }
 
 Result<void> Supervisor::check_zygotes() {
-    if (warming_ && is_readable(warming_->process.channel())) {
-        zygote::ReadyMessage message;
-        auto received = receive_with_fds(warming_->process.channel().get(),
-                                         std::as_writable_bytes(std::span(&message, 1)));
-        if (!received || received->size != sizeof(message) ||
-            message.version != zygote::kProtocolVersion) {
-            TRY(on_zygote_died("warming", warming_));
-        } else {
-            on_zygote_ready();
+    for (std::size_t profile = 0; profile < keepers_.size(); ++profile) {
+        switch (TRY(keepers_[profile].check())) {
+            case ZygoteKeeper::Change::kNone:
+                break;
+            case ZygoteKeeper::Change::kReady:
+                attach(profile);
+                break;
+            case ZygoteKeeper::Change::kEnded:
+                end_strays();
+                break;
         }
     }
-    if (warming_ && (is_readable(warming_->process.pidfd()) || Clock::now() >= warming_->ends_at)) {
-        TRY(on_zygote_died("warming", warming_));
-    }
-    if (current_ && is_readable(current_->process.pidfd())) {
-        TRY(on_zygote_died("current", current_));
-    }
-    auto ended = std::erase_if(retired_, [](const Zygote& zygote) {
-        return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
-    });
-    if (ended > 0) {
-        end_strays();
-    }
-    return {};
-}
-
-void Supervisor::on_zygote_ready() {
-    log::info("zygote_ready", {{"pid", std::int64_t{warming_->process.pid()}},
-                               {"took_ms", milliseconds_since(warming_->started)}});
-    if (current_) {
-        current_->ends_at = Clock::now() + settings_.wall_time_max + kGrace;
-        retired_.push_back(std::move(*current_));
-    }
-    has_been_ready_ = true;
-    current_ = std::move(*warming_);
-    warming_.reset();
-    bool lives_for_ever = settings_.zygote_lifetime.count() == 0;
-    current_->ends_at =
-        lives_for_ever ? Clock::time_point::max() : Clock::now() + settings_.zygote_lifetime;
-    attach();
-}
-
-Result<void> Supervisor::on_zygote_died(const char* which, std::optional<Zygote>& zygote) {
-    pid_t pid = zygote->process.pid();
-    std::string end = describe_end(pid, zygote->process.pidfd());
-    log::error("zygote_died", {{"pid", std::int64_t{pid}},
-                               {"which", which},
-                               {"end", end},
-                               {"lived_ms", milliseconds_since(zygote->started)}});
-    zygote.reset();
-    end_strays();
-    failures_before_ready_ += has_been_ready_ ? 0 : 1;
-    if (failures_before_ready_ >= kFirstFailuresMax) {
-        return Error{ErrorKind::kSystem, "start a zygote", 0,
-                     "PYTHON_BIN has ended " + std::to_string(kFirstFailuresMax) +
-                         " times before it was ready (" + end + "); its own words stand above"};
-    }
-    zygote_due_ = zygote_backoff_.on_death(Clock::now());
     return {};
 }
 
 bool Supervisor::is_ours(pid_t pid) const {
-    auto is_this = [pid](const Zygote& zygote) { return zygote.process.pid() == pid; };
-    return (front_ && front_->pid() == pid) || (warming_ && is_this(*warming_)) ||
-           (current_ && is_this(*current_)) ||
-           std::any_of(retired_.begin(), retired_.end(), is_this);
+    return (front_ && front_->pid() == pid) ||
+           std::any_of(keepers_.begin(), keepers_.end(),
+                       [pid](const ZygoteKeeper& keeper) { return keeper.owns(pid); });
 }
 
 // As PID 1 of a container, and as a subreaper, we are given orphans: they would stay zombies.

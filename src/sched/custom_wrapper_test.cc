@@ -51,11 +51,11 @@ class CustomWrapper : public testing::TestWithParam<jail::GuestStart> {
         SchedulerLimits limits;
         limits.slots = 1;
         limits.wall_time_max = 30s;  // A cold start on a busy machine.
-        scheduler_.emplace(io_, limits);
+        scheduler_.emplace(io_, limits, std::vector{zygote::Profile{}});
         auto pair = make_seqpacket_pair();
         ASSERT_TRUE(pair);
         ASSERT_TRUE(zygote::attach_front(*zygote_, std::move(pair->second)));
-        scheduler_->attach(std::move(pair->first));
+        scheduler_->attach(0, std::move(pair->first));
     }
 
     Outcome run(const std::string& script) {

@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "sched/ending.h"
 #include "sched/frame_reader.h"
+#include "sched/profile_choice.h"
 #include "sched/zygote_link.h"
 
 namespace snapjail::sched {
@@ -40,6 +41,7 @@ struct Guest {
 
     std::uint64_t id = 0;
     std::uint32_t slot = 0;
+    ProfileIndex profile = 0;
     std::shared_ptr<ZygoteLink> link;
     Stream job;
     Stream output;

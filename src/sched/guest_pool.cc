@@ -1,338 +1,195 @@
 #include "sched/guest_pool.h"
 
 #include <algorithm>
-#include <array>
-#include <boost/asio/buffer.hpp>
-#include <cstring>
+#include <chrono>
+#include <limits>
 #include <utility>
-
-#include "base/log.h"
-#include "jail/setup_step.h"
 
 namespace snapjail::sched {
 namespace {
 
-// After a guest that could not be started: 20 ms, doubled with each further one, up to 2 s.
-constexpr std::chrono::milliseconds kPauseFirst{20};
-constexpr std::chrono::milliseconds kPauseMax{2'000};
+// A job that is over sooner has the processor to itself; when it ends the pool is filled anyway.
+constexpr std::chrono::milliseconds kRefillPause{10};
+constexpr std::int64_t kHoweverSmall = std::numeric_limits<std::int64_t>::min();
 
 }  // namespace
 
 GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::function<void()> on_ready)
-    : io_(io), limits_(limits), on_ready_(std::move(on_ready)), retry_timer_(io) {
-    for (std::uint32_t slot = limits_.slots; slot > 0; --slot) {
-        free_slots_.push_back(slot - 1);
+    : limits_(limits),
+      sizes_(limits.profiles, std::min(limits.slots, limits.guests_waiting_max)),
+      slots_(std::make_shared<SlotList>(limits.slots)),
+      refill_timer_(io) {
+    for (ProfileIndex profile = 0; profile < limits_.profiles; ++profile) {
+        pools_.push_back(std::make_shared<ProfilePool>(
+            io, slots_,
+            ProfilePoolSettings{.profile = profile,
+                                .result_bytes_max = limits_.result_bytes_max,
+                                .tells_of_jobs = limits_.tells_of_jobs,
+                                .on_ready = on_ready,
+                                .on_room = [this] { refill(); }}));
     }
 }
 
-void GuestPool::attach(UniqueFd zygote_socket) {
-    if (current_) {
-        retire(std::exchange(current_, nullptr));
-    }
-    auto generation = std::make_shared<Generation>();
-    generation->link = std::make_shared<ZygoteLink>(io_, std::move(zygote_socket));
-    generation->link->start(
-        [weak = weak_from_this(), generation](const zygote::Event& event,
-                                              std::vector<UniqueFd> fds) {
-            if (auto self = weak.lock()) {
-                self->on_event(generation, event, std::move(fds));
-            }
-        },
-        [weak = weak_from_this(), generation] {
-            if (auto self = weak.lock()) {
-                self->on_lost(generation);
-            }
-        });
-    current_ = std::move(generation);
-    // The failures were the last zygote's.
-    retry_timer_.cancel();
-    failures_in_a_row_ = 0;
-    is_paused_ = false;
-    refill();
+void GuestPool::attach(ProfileIndex profile, UniqueFd zygote_socket) {
+    pools_[profile]->attach(std::move(zygote_socket));
 }
 
-std::shared_ptr<Guest> GuestPool::take() {
-    if (waiting_.empty()) {
-        return nullptr;
+std::shared_ptr<Guest> GuestPool::take(const Candidates& candidates) {
+    for (ProfileIndex profile : candidates) {
+        if (auto guest = pools_[profile]->take()) {
+            refill_soon();
+            return guest;
+        }
     }
-    // The one that has waited longest: it is the least likely to be still at its warm-up's page
-    // faults.
-    auto guest = std::move(waiting_.front());
-    waiting_.pop_front();
-    guest->state = GuestState::kTaken;
-    ++running_count_;
-    if (limits_.tells_of_jobs) {
-        guest->link->send({.kind = zygote::CommandKind::kWatch, .guest_id = guest->id});
-    }
-    return guest;
+    return nullptr;
+}
+
+bool GuestPool::has_waiting(const Candidates& candidates) const {
+    return std::any_of(candidates.begin(), candidates.end(),
+                       [&](ProfileIndex profile) { return pools_[profile]->waiting_count() > 0; });
 }
 
 void GuestPool::end(const std::shared_ptr<Guest>& guest) {
-    guest->close_pipes();
-    if (guest->state == GuestState::kEnding) {
-        return;
-    }
-    if (guest->state == GuestState::kTaken) {
-        CHECK(running_count_ > 0);
-        --running_count_;
-    }
-    guest->state = GuestState::kEnding;
-    if (!guest->is_gone()) {
-        guest->link->send({.kind = zygote::CommandKind::kKill, .guest_id = guest->id});
-    }
+    pools_[guest->profile]->end(guest);
 }
 
-void GuestPool::set_demand(std::size_t jobs_waiting) {
-    demand_ = jobs_waiting;
+void GuestPool::set_demand(std::vector<Candidates> demand) {
+    demand_ = std::move(demand);
     refill();
 }
 
 void GuestPool::close() {
     is_closed_ = true;
-    has_been_ready_ = false;
-    retry_timer_.cancel();
-    waiting_.clear();
-    for (const GenerationPtr& generation : retired_) {
-        generation->link->close();
+    refill_timer_.cancel();
+    for (const auto& pool : pools_) {
+        pool->close();
     }
-    if (current_) {
-        current_->link->close();
+}
+
+bool GuestPool::is_ready() const {
+    for (ProfileIndex profile = 0; profile < pools_.size(); ++profile) {
+        if (sizes_.size_of(profile) > 0 && !pools_[profile]->has_been_ready()) {
+            return false;
+        }
     }
+    return !is_closed_;
 }
 
 void GuestPool::refill() {
-    if (is_closed_ || is_paused_ || !current_) {
+    if (is_closed_) {
         return;
     }
-    std::size_t wanted = std::min<std::size_t>(limits_.guests_waiting_max, limits_.slots) + demand_;
-    while (!free_slots_.empty() && starting_count_ < limits_.guests_starting_max &&
-           waiting_.size() + starting_count_ < wanted) {
-        spawn();
-    }
+    meet_demand();
+    fill_pools();
 }
 
-void GuestPool::spawn() {
-    std::uint32_t slot = free_slots_.back();
-    free_slots_.pop_back();
-    std::uint64_t id = ++last_guest_id_;
-    current_->spawning[id] = {slot};
-    ++starting_count_;
-    current_->link->send(
-        {.kind = zygote::CommandKind::kSpawn,
-         .slot = slot,
-         .warm_up = demand_ > starting_count_ - 1 ? zygote::WarmUp::kNone : zygote::WarmUp::kFull,
-         .guest_id = id});
-}
-
-void GuestPool::on_event(const GenerationPtr& generation, const zygote::Event& event,
-                         std::vector<UniqueFd> fds) {
-    switch (event.kind) {
-        case zygote::EventKind::kSpawned:
-            on_spawned(generation, event.guest_id, std::move(fds));
-            break;
-        case zygote::EventKind::kSpawnFailed:
-            on_spawn_failed(generation, event);
-            break;
-        case zygote::EventKind::kGone:
-            on_gone(generation, event);
-            break;
-    }
-    if (generation != current_ && generation->guests.empty() && generation->spawning.empty()) {
-        generation->link->close();
-        std::erase(retired_, generation);
-    }
-}
-
-void GuestPool::on_spawned(const GenerationPtr& generation, std::uint64_t id,
-                           std::vector<UniqueFd> fds) {
-    auto spawning = generation->spawning.find(id);
-    if (spawning == generation->spawning.end() || fds.size() != 3) {
+// Not one timer for each job: the first one counts for all that come meanwhile.
+void GuestPool::refill_soon() {
+    if (std::exchange(will_refill_soon_, true)) {
         return;
     }
-    auto guest = std::make_shared<Guest>(io_, limits_.result_bytes_max);
-    guest->id = id;
-    guest->slot = spawning->second.slot;
-    guest->link = generation->link;
-    guest->job.assign(fds[0].release());
-    guest->output.assign(fds[1].release());
-    guest->result.assign(fds[2].release());
-    for (Guest::Stream* stream : {&guest->job, &guest->output, &guest->result}) {
-        stream->non_blocking(true);
-    }
-    generation->spawning.erase(spawning);
-    generation->guests[id] = guest;
-    if (generation != current_) {
-        // Its zygote was replaced meanwhile.
-        generation->link->send({.kind = zygote::CommandKind::kKill, .guest_id = id});
-        return;
-    }
-    read_ready_frame(guest);
-}
-
-void GuestPool::on_spawn_failed(const GenerationPtr& generation, const zygote::Event& event) {
-    auto spawning = generation->spawning.find(event.guest_id);
-    if (spawning == generation->spawning.end()) {
-        return;
-    }
-    log::error("guest could not be forked",
-               {{"step", jail::to_string(static_cast<jail::SetupStep>(event.step))},
-                {"errno", std::int64_t{event.sys_errno}}});
-    std::uint32_t slot = spawning->second.slot;
-    generation->spawning.erase(spawning);
-    if (generation == current_) {
-        --starting_count_;
-        pause_spawning();
-    }
-    release_slot(slot);
-    refill();  // A replaced zygote's slot is the current one's now.
-}
-
-void GuestPool::read_ready_frame(const std::shared_ptr<Guest>& guest) {
-    auto buffer = std::make_shared<std::array<char, 256>>();
-    guest->result.async_read_some(
-        boost::asio::buffer(*buffer), [weak = weak_from_this(), guest, buffer](
-                                          boost::system::error_code error, std::size_t size) {
-            auto self = weak.lock();
-            if (!self || self->is_closed_ || guest->is_gone()) {
-                return;
-            }
-            if (error || !guest->frames.feed(std::span(buffer->data(), size))) {
-                self->on_guest_failed(guest, "it ended before it was ready");
-                return;
-            }
-            auto frame = guest->frames.take();
-            if (!frame) {
-                self->read_ready_frame(guest);
-                return;
-            }
-            self->on_first_frame(guest, *frame);
-        });
-}
-
-void GuestPool::on_first_frame(const std::shared_ptr<Guest>& guest, const Frame& frame) {
-    if (frame.kind == zygote::FrameKind::kSetupFailed) {
-        zygote::SetupFailedPayload payload;
-        std::memcpy(&payload, frame.payload.data(), sizeof(payload));
-        std::string why = std::string(jail::to_string(static_cast<jail::SetupStep>(payload.step))) +
-                          ": " + std::strerror(payload.sys_errno);
-        on_guest_failed(guest, why.c_str());
-        return;
-    }
-    if (frame.kind != zygote::FrameKind::kReady || guest->link != current_->link) {
-        on_guest_failed(guest, "its first frame is not kReady");
-        return;
-    }
-    --starting_count_;
-    failures_in_a_row_ = 0;
-    has_been_ready_ = true;
-    guest->state = GuestState::kWaiting;
-    waiting_.push_back(guest);
-    refill();
-    on_ready_();
-}
-
-void GuestPool::on_guest_failed(const std::shared_ptr<Guest>& guest, const char* why) {
-    if (!current_ || guest->link != current_->link) {
-        return;  // Retired with its zygote, and killed there.
-    }
-    log::error("guest could not be started", {{"why", why}});
-    --starting_count_;
-    end(guest);
-    pause_spawning();
-}
-
-void GuestPool::pause_spawning() {
-    auto pause = std::min(kPauseMax, kPauseFirst * (1 << std::min(failures_in_a_row_, 7u)));
-    ++failures_in_a_row_;
-    is_paused_ = true;
-    retry_timer_.expires_after(pause);
-    retry_timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    refill_timer_.expires_after(kRefillPause);
+    refill_timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
         auto self = weak.lock();
         if (self && !error) {
-            self->is_paused_ = false;
+            self->will_refill_soon_ = false;
             self->refill();
         }
     });
 }
 
-void GuestPool::on_gone(const GenerationPtr& generation, const zygote::Event& event) {
-    auto found = generation->guests.find(event.guest_id);
-    if (found == generation->guests.end()) {
-        return;
-    }
-    auto guest = std::move(found->second);
-    generation->guests.erase(found);
-    bool was_starting = guest->state == GuestState::kStarting;
-    guest->death = Death{.wait_status = event.wait_status,
-                         .cpu_time = std::chrono::microseconds(event.cpu_time_us),
-                         .limit_hit = event.limit_hit,
-                         .could_kill_itself = limits_.tells_of_jobs};
-    forget_waiting(*guest);
-    release_slot(guest->slot);
-    if (was_starting && generation == current_) {
-        log::error("guest ended before it was ready",
-                   {{"wait_status", std::int64_t{event.wait_status}}});
-        --starting_count_;
-        pause_spawning();
-    }
-    if (guest->on_gone) {
-        std::exchange(guest->on_gone, nullptr)();
-    }
-    refill();
+bool GuestPool::may_start() const {
+    return sum(&ProfilePool::starting_count) < limits_.guests_starting_max;
 }
 
-void GuestPool::on_lost(const GenerationPtr& generation) {
-    generation->is_lost = true;
-    if (generation == current_) {
-        log::error("zygote lost",
-                   {{"guests", static_cast<std::int64_t>(generation->guests.size())}});
-        current_ = nullptr;
-        starting_count_ = 0;
-        has_been_ready_ = false;
+// For each job that waits one guest is on its way; where all slots are taken, and some by guests
+// that nobody wants, one of these makes room.
+void GuestPool::meet_demand() {
+    std::vector<std::uint32_t> expected;
+    for (const auto& pool : pools_) {
+        expected.push_back(pool->starting_count() + pool->waiting_count());
     }
-    std::erase(retired_, generation);
-    for (const auto& [id, spawning] : generation->spawning) {
-        release_slot(spawning.slot);
-    }
-    generation->spawning.clear();
-    auto guests = std::move(generation->guests);
-    generation->guests.clear();
-    for (auto& [id, guest] : guests) {
-        guest->is_zygote_lost = true;
-        forget_waiting(*guest);
-        release_slot(guest->slot);
-        if (guest->on_gone) {
-            std::exchange(guest->on_gone, nullptr)();
-        } else {
-            guest->close_pipes();
+    std::uint32_t slots_to_come = sum(&ProfilePool::ending_count);
+    for (const Candidates& candidates : demand_) {
+        auto coming = std::find_if(candidates.begin(), candidates.end(),
+                                   [&](ProfileIndex profile) { return expected[profile] > 0; });
+        if (coming != candidates.end()) {
+            --expected[*coming];
+            continue;
+        }
+        auto able = std::find_if(candidates.begin(), candidates.end(), [&](ProfileIndex profile) {
+            return pools_[profile]->can_spawn();
+        });
+        if (able == candidates.end()) {
+            continue;  // Its zygote is not there yet, or not well.
+        }
+        if (!may_start()) {
+            return;
+        }
+        if (slots_->has_free()) {
+            pools_[*able]->spawn(zygote::WarmUp::kNone);
+        } else if (slots_to_come > 0) {
+            --slots_to_come;
+        } else if (ProfilePool* other = find_pool_to_spare_from(kHoweverSmall)) {
+            other->end_a_waiting_one();  // None of a candidate's: that would have been taken.
         }
     }
-    refill();  // If it was a replaced one, its slots are the current one's now.
 }
 
-// Its waiting guests end now; those with a job go on, and the link closes after the last of them.
-void GuestPool::retire(const GenerationPtr& generation) {
-    starting_count_ = 0;
-    waiting_.clear();
-    for (const auto& [id, guest] : generation->guests) {
-        if (guest->state != GuestState::kTaken) {
-            end(guest);
+void GuestPool::fill_pools() {
+    for (ProfilePool* pool = find_pool_below_its_size(); pool != nullptr && may_start();
+         pool = find_pool_below_its_size()) {
+        std::uint32_t waiting_max = std::min(limits_.slots, limits_.guests_waiting_max);
+        bool is_full =
+            sum(&ProfilePool::waiting_count) + sum(&ProfilePool::starting_count) >= waiting_max;
+        if (is_full || !slots_->has_free()) {
+            ProfilePool* other = find_pool_to_spare_from(1);
+            // One at a time: when it has gone we come here again.
+            if (other != nullptr && sum(&ProfilePool::ending_count) == 0) {
+                other->end_a_waiting_one();
+            }
+            return;
+        }
+        pool->spawn(zygote::WarmUp::kFull);
+    }
+}
+
+// Of those whose waiting guests are that many above its size the one that has most to spare.
+ProfilePool* GuestPool::find_pool_to_spare_from(std::int64_t spare_min) const {
+    ProfilePool* found = nullptr;
+    for (ProfileIndex profile = 0; profile < pools_.size(); ++profile) {
+        std::int64_t waiting = pools_[profile]->waiting_count();
+        std::int64_t spare = waiting - sizes_.size_of(profile);
+        if (waiting > 0 && spare >= spare_min) {
+            found = pools_[profile].get();
+            spare_min = spare + 1;
         }
     }
-    if (generation->guests.empty() && generation->spawning.empty()) {
-        generation->link->close();
-        return;
+    return found;
+}
+
+// The one that lacks most and could be filled, null if none is.
+ProfilePool* GuestPool::find_pool_below_its_size() const {
+    ProfilePool* found = nullptr;
+    std::int64_t most = 0;
+    for (ProfileIndex profile = 0; profile < pools_.size(); ++profile) {
+        const ProfilePool& pool = *pools_[profile];
+        std::int64_t lack =
+            std::int64_t{sizes_.size_of(profile)} - pool.waiting_count() - pool.starting_count();
+        if (lack > most && pool.can_spawn()) {
+            found = pools_[profile].get();
+            most = lack;
+        }
     }
-    retired_.push_back(generation);
+    return found;
 }
 
-void GuestPool::forget_waiting(const Guest& guest) {
-    std::erase_if(waiting_, [&](const auto& other) { return other.get() == &guest; });
-}
-
-void GuestPool::release_slot(std::uint32_t slot) {
-    CHECK(free_slots_.size() < limits_.slots);
-    free_slots_.push_back(slot);
+std::uint32_t GuestPool::sum(std::uint32_t (ProfilePool::*count)() const) const {
+    std::uint32_t all = 0;
+    for (const auto& pool : pools_) {
+        all += (pool.get()->*count)();
+    }
+    return all;
 }
 
 }  // namespace snapjail::sched

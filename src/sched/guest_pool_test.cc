@@ -6,12 +6,11 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "sched/fake_zygote_for_test.h"
+#include "sched/guest_pool_for_test.h"
 
 namespace snapjail::sched {
 namespace {
@@ -22,82 +21,12 @@ using std::chrono_literals::operator""s;
 using zygote::Command;
 using zygote::CommandKind;
 
-class GuestPoolTest : public testing::Test {
-  protected:
-    ~GuestPoolTest() override {
-        pool_->close();
-        settle(io_);
-    }
-
-    static PoolLimits limits_of(std::uint32_t slots, std::uint32_t starting_max) {
-        return {.slots = slots, .guests_waiting_max = slots, .guests_starting_max = starting_max};
-    }
-    void start(PoolLimits limits) { start(limits, zygote_); }
-    void start(PoolLimits limits, FakeZygote& zygote) {
-        pool_ = std::make_shared<GuestPool>(io_, limits, [this] { ++ready_calls_; });
-        attach(zygote);
-    }
-    void attach(FakeZygote& zygote) {
-        pool_->attach(zygote.take_front_end());
-        settle(io_);
-    }
-
-    static std::vector<std::uint64_t> ids_of(const std::vector<Command>& commands,
-                                             CommandKind kind) {
-        std::vector<std::uint64_t> ids;
-        for (const Command& command : commands) {
-            if (command.kind == kind) {
-                ids.push_back(command.guest_id);
-            }
-        }
-        return ids;
-    }
-    std::vector<std::uint64_t> asked(FakeZygote& zygote) {
-        settle(io_);
-        return ids_of(zygote.commands(), CommandKind::kSpawn);
-    }
-    std::vector<std::uint64_t> killed(FakeZygote& zygote) {
-        settle(io_);
-        return ids_of(zygote.commands(), CommandKind::kKill);
-    }
-    // Answers each spawn with a guest that becomes ready, until no more is asked for.
-    void serve(FakeZygote& zygote) {
-        for (auto ids = asked(zygote); !ids.empty(); ids = asked(zygote)) {
-            for (std::uint64_t id : ids) {
-                zygote.say_spawned(id);
-                zygote.say_ready(id);
-            }
-        }
-    }
-    // Runs timers too, until the next spawn is asked for; how long that took.
-    steady_clock::duration time_until_asked(FakeZygote& zygote, std::uint64_t& id) {
-        auto start = steady_clock::now();
-        for (;;) {
-            auto ids = ids_of(zygote.commands(), CommandKind::kSpawn);
-            if (!ids.empty()) {
-                id = ids.front();
-                return steady_clock::now() - start;
-            }
-            io_.restart();
-            if (io_.run_one_for(5s) == 0) {
-                ADD_FAILURE() << "nothing happened for 5 s";
-                return {};
-            }
-        }
-    }
-
-    boost::asio::io_context io_;
-    FakeZygote zygote_;
-    std::shared_ptr<GuestPool> pool_;
-    int ready_calls_ = 0;
-};
-
 TEST_F(GuestPoolTest, StartsNoMoreAtOnceThanItMay) {
     start(limits_of(8, 2));
 
     EXPECT_EQ(asked(zygote_).size(), 2u);
-    EXPECT_EQ(pool_->take(), nullptr);
-    EXPECT_FALSE(pool_->has_been_ready());
+    EXPECT_EQ(pool_->take(kOnly), nullptr);
+    EXPECT_FALSE(pool_->is_ready());
 }
 
 TEST_F(GuestPoolTest, FillsAllSlotsEachOnceAndThenRests) {
@@ -117,24 +46,24 @@ TEST_F(GuestPoolTest, FillsAllSlotsEachOnceAndThenRests) {
     EXPECT_EQ(slots.size(), 5u);
     EXPECT_EQ(pool_->waiting_count(), 5u);
     EXPECT_EQ(ready_calls_, 5);
-    EXPECT_TRUE(pool_->has_been_ready());
+    EXPECT_TRUE(pool_->is_ready());
 }
 
 TEST_F(GuestPoolTest, HandsOutTheGuestThatHasWaitedLongest) {
     start(limits_of(2, 1));
     serve(zygote_);
 
-    EXPECT_EQ(pool_->take()->id, 1u);
-    EXPECT_EQ(pool_->take()->id, 2u);
-    EXPECT_EQ(pool_->take(), nullptr);
+    EXPECT_EQ(pool_->take(kOnly)->id, 1u);
+    EXPECT_EQ(pool_->take(kOnly)->id, 2u);
+    EXPECT_EQ(pool_->take(kOnly), nullptr);
     EXPECT_EQ(pool_->running_count(), 2u);
 }
 
 TEST_F(GuestPoolTest, ASlotIsTakenUntilTheZygoteHasReapedItsGuest) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take();
-    pool_->set_demand(3);
+    auto guest = pool_->take(kOnly);
+    pool_->set_demand(jobs_for({0, 0, 0}));
 
     pool_->end(guest);
     EXPECT_EQ(killed(zygote_), std::vector<std::uint64_t>{guest->id});
@@ -147,7 +76,7 @@ TEST_F(GuestPoolTest, ASlotIsTakenUntilTheZygoteHasReapedItsGuest) {
 TEST_F(GuestPoolTest, AGuestIsKilledOnceHoweverOftenItIsEnded) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take();
+    auto guest = pool_->take(kOnly);
 
     pool_->end(guest);
     pool_->end(guest);
@@ -159,7 +88,7 @@ TEST_F(GuestPoolTest, AGuestIsKilledOnceHoweverOftenItIsEnded) {
 TEST_F(GuestPoolTest, AGuestThatDiedOfItselfIsNotKilledAgain) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take();
+    auto guest = pool_->take(kOnly);
     bool is_told = false;
     guest->on_gone = [&] { is_told = true; };
 
@@ -180,7 +109,7 @@ TEST_F(GuestPoolTest, AGuestThatDiesWhileItWaitsIsReplacedAndNeverHandedOut) {
     zygote_.say_gone(1);
     settle(io_);
 
-    EXPECT_EQ(pool_->take(), nullptr);
+    EXPECT_EQ(pool_->take(kOnly), nullptr);
     EXPECT_EQ(asked(zygote_), std::vector<std::uint64_t>{2});
 }
 
@@ -266,20 +195,20 @@ TEST_F(GuestPoolTest, WhatTheZygoteSaysOfNobodyIsIgnored) {
 TEST_F(GuestPoolTest, AZygoteThatTalksNonsenseIsLost) {
     start(limits_of(1, 1));
     serve(zygote_);
-    ASSERT_TRUE(pool_->has_been_ready());
+    ASSERT_TRUE(pool_->is_ready());
 
     zygote_.say_bytes("nonsense");
     settle(io_);
 
-    EXPECT_FALSE(pool_->has_been_ready());
-    EXPECT_EQ(pool_->take(), nullptr);
+    EXPECT_FALSE(pool_->is_ready());
+    EXPECT_EQ(pool_->take(kOnly), nullptr);
     EXPECT_TRUE(zygote_.is_closed_by_front());
 }
 
 TEST_F(GuestPoolTest, ALostZygoteTellsItsRunningGuestsAndGivesBackEverySlot) {
     start(limits_of(3, 3));
     serve(zygote_);
-    auto running = pool_->take();
+    auto running = pool_->take(kOnly);
     bool is_told = false;
     running->on_gone = [&] { is_told = true; };
 
@@ -311,7 +240,7 @@ TEST_F(GuestPoolTest, ANewZygoteIsAskedAtOnceWhateverTheLastOnesFailures) {
 TEST_F(GuestPoolTest, ASecondZygoteEndsTheWaitingGuestsOfTheFirstAndLetsItsJobsFinish) {
     start(limits_of(3, 3));
     serve(zygote_);
-    auto running = pool_->take();
+    auto running = pool_->take(kOnly);
     FakeZygote next;
 
     attach(next);
@@ -369,11 +298,26 @@ TEST_F(GuestPoolTest, DemandBringsGuestsBeyondThoseThatWait) {
     limits.guests_waiting_max = 1;
     start(limits);
     serve(zygote_);
-    ASSERT_EQ(pool_->waiting_count(), 1u);
+    ASSERT_NE(pool_->take(kOnly), nullptr);
 
-    pool_->set_demand(2);
+    pool_->set_demand(jobs_for({0, 0}));
 
     EXPECT_EQ(asked(zygote_).size(), 2u);
+}
+
+TEST_F(GuestPoolTest, ThePoolIsFilledAgainWhileAJobRuns) {
+    PoolLimits limits = limits_of(2, 1);
+    limits.guests_waiting_max = 1;
+    start(limits);
+    serve(zygote_);
+
+    auto running = pool_->take(kOnly);
+    EXPECT_TRUE(asked(zygote_).empty()) << "not at once: it would compete with the job";
+    std::uint64_t next = 0;
+    time_until_asked(zygote_, next);
+
+    EXPECT_EQ(next, 2u);
+    pool_->end(running);
 }
 
 TEST_F(GuestPoolTest, NothingIsAskedForOrToldAfterItIsClosed) {
@@ -384,165 +328,11 @@ TEST_F(GuestPoolTest, NothingIsAskedForOrToldAfterItIsClosed) {
 
     pool_->close();
     settle(io_);
-    pool_->set_demand(5);
+    pool_->set_demand(jobs_for({0, 0, 0, 0, 0}));
 
     EXPECT_EQ(ready_calls_, 0);
     EXPECT_TRUE(asked(zygote_).empty());
-    EXPECT_FALSE(pool_->has_been_ready());
-}
-
-// Anything in any order, from zygotes that come and go. A slot is never given to two guests, and in
-// the end none is missing.
-class GuestPoolStorm : public GuestPoolTest {
-  protected:
-    struct Peer {
-        FakeZygote fake;
-        std::map<std::uint64_t, std::uint32_t> alive;  // Asked for or spawned: slot by guest.
-        std::set<std::uint64_t> asked;
-        std::set<std::uint64_t> killed;
-    };
-
-    void obey() {
-        settle(io_);
-        for (auto& peer : peers_) {
-            for (const Command& command : peer->fake.commands()) {
-                if (command.kind == CommandKind::kKill) {
-                    peer->killed.insert(command.guest_id);
-                    continue;
-                }
-                ASSERT_LT(command.slot, kSlots);
-                for (const auto& other : peers_) {
-                    for (const auto& [id, slot] : other->alive) {
-                        ASSERT_NE(slot, command.slot) << "of guest " << id;
-                    }
-                }
-                peer->alive[command.guest_id] = command.slot;
-                peer->asked.insert(command.guest_id);
-            }
-        }
-    }
-    template <class Set>
-    std::uint64_t any_of(const Set& set) {
-        return *std::next(set.begin(), static_cast<std::ptrdiff_t>(random_() % set.size()));
-    }
-    void new_peer() {
-        peers_.push_back(std::make_unique<Peer>());
-        pool_->attach(peers_.back()->fake.take_front_end());
-    }
-    void lose(std::size_t index) {
-        peers_[index]->fake.die();
-        peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(index));
-        settle(io_);
-    }
-    void answer(Peer& peer) {
-        if (peer.asked.empty()) {
-            return;
-        }
-        std::uint64_t id = any_of(peer.asked);
-        peer.asked.erase(id);
-        if (random_() % 8 == 0) {
-            peer.alive.erase(id);
-            peer.fake.say_failed(id, EAGAIN);
-        } else {
-            peer.fake.say_spawned(id);
-        }
-    }
-    void speak(Peer& peer) {
-        if (peer.fake.guests.empty()) {
-            return;
-        }
-        auto guest = std::next(peer.fake.guests.begin(),
-                               static_cast<std::ptrdiff_t>(random_() % peer.fake.guests.size()));
-        std::string bytes =
-            random_() % 6 == 0 ? "garbage" : header_bytes(zygote::FrameKind::kReady, 0);
-        // The front may have closed its end: SIGPIPE is ignored, and the write of no interest.
-        [[maybe_unused]] ssize_t ignored =
-            ::write(guest->second.result.get(), bytes.data(), bytes.size());
-    }
-    void bury(Peer& peer, std::uint64_t id) {
-        peer.alive.erase(id);
-        peer.killed.erase(id);
-        peer.fake.say_gone(id);
-    }
-    void step() {
-        Peer& peer = *peers_[random_() % peers_.size()];
-        switch (random_() % 12) {
-            case 0:
-            case 1:
-            case 2:
-                return answer(peer);
-            case 3:
-            case 4:
-                return speak(peer);
-            case 5:
-                if (!peer.fake.guests.empty()) {
-                    bury(peer, peer.fake.guests.begin()->first);
-                }
-                return;
-            case 6:
-                if (!peer.killed.empty()) {
-                    bury(peer, any_of(peer.killed));
-                }
-                return;
-            case 7:
-                if (auto guest = pool_->take()) {
-                    taken_.push_back(std::move(guest));
-                }
-                return;
-            case 8:
-                if (!taken_.empty()) {
-                    pool_->end(taken_.back());
-                    taken_.pop_back();
-                }
-                return;
-            case 9:
-                return pool_->set_demand(random_() % 4);
-            case 10:
-                if (peers_.size() < 4 && random_() % 8 == 0) {
-                    new_peer();
-                }
-                return;
-            default:
-                if (peers_.size() > 1 && random_() % 16 == 0) {
-                    lose(random_() % peers_.size());
-                }
-        }
-    }
-
-    static constexpr std::uint32_t kSlots = 6;
-    std::mt19937 random_;
-    std::vector<std::unique_ptr<Peer>> peers_;
-    std::vector<std::shared_ptr<Guest>> taken_;
-};
-
-TEST_F(GuestPoolStorm, NoSlotIsEverGivenTwiceOrLost) {
-    ::signal(SIGPIPE, SIG_IGN);
-    for (unsigned seed = 1; seed <= 60; ++seed) {
-        SCOPED_TRACE(seed);
-        random_.seed(seed);
-        pool_ = std::make_shared<GuestPool>(io_, limits_of(kSlots, 3), [] {});
-        new_peer();
-        for (int i = 0; i < 300; ++i) {
-            obey();
-            ASSERT_FALSE(HasFatalFailure());
-            step();
-        }
-
-        for (const auto& guest : taken_) {
-            pool_->end(guest);
-        }
-        taken_.clear();
-        while (!peers_.empty()) {
-            lose(0);
-        }
-        EXPECT_EQ(pool_->running_count(), 0u);
-        FakeZygote last;
-        attach(last);
-        serve(last);
-        EXPECT_EQ(pool_->waiting_count(), kSlots);
-        pool_->close();
-        settle(io_);
-    }
+    EXPECT_FALSE(pool_->is_ready());
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ struct Outcome {
     bool stdout_truncated = false;
     std::chrono::microseconds queue_time{};  // From submission until a guest had the script.
     std::chrono::microseconds run_time{};    // From then until the ending was known.
+    std::string profile = {};                // Whose guest it ran in; empty: it did not run.
 };
 
 template <class... Visitors>

@@ -23,13 +23,15 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 // A job waiting for a guest. Lives in its coroutine's frame; the queue points at it.
 struct Waiter {
-    explicit Waiter(asio::io_context& io) : wake(io) {}
+    Waiter(asio::io_context& io, const Candidates& wanted) : wake(io), candidates(wanted) {}
     asio::steady_timer wake;  // Runs out when the job has waited too long; cancelled to wake it.
+    Candidates candidates;
     std::shared_ptr<Guest> guest;
 };
 
-PoolLimits pool_limits(const SchedulerLimits& limits) {
-    return {.slots = limits.slots,
+PoolLimits pool_limits(const SchedulerLimits& limits, std::size_t profiles) {
+    return {.profiles = profiles,
+            .slots = limits.slots,
             .guests_waiting_max = std::min(limits.slots, limits.guests_waiting_max),
             .guests_starting_max =
                 std::max(2u, std::thread::hardware_concurrency()) + limits.guests_joining_max,
@@ -40,17 +42,24 @@ PoolLimits pool_limits(const SchedulerLimits& limits) {
 }  // namespace
 
 struct Scheduler::State : std::enable_shared_from_this<State> {
-    State(asio::io_context& io_context, SchedulerLimits scheduler_limits)
-        : io(io_context), limits(scheduler_limits) {}
+    State(asio::io_context& io_context, SchedulerLimits scheduler_limits,
+          const std::vector<zygote::Profile>& profiles)
+        : io(io_context), limits(scheduler_limits), choice(profiles) {
+        for (const zygote::Profile& profile : profiles) {
+            names.push_back(profile.name);
+        }
+    }
 
     asio::awaitable<Outcome> run(Job job);
-    asio::awaitable<std::shared_ptr<Guest>> acquire_guest();
+    asio::awaitable<std::shared_ptr<Guest>> acquire_guest(Candidates candidates);
     asio::awaitable<Outcome> run_in_guest(std::shared_ptr<Guest> guest, Job job);
     void hand_out_guests();
     std::chrono::seconds retry_after() const;
 
     asio::io_context& io;
     SchedulerLimits limits;
+    ProfileChoice choice;
+    std::vector<std::string> names;  // Of the profiles.
     std::shared_ptr<GuestPool> pool;
     std::deque<Waiter*> queue;
     std::uint64_t jobs_done = 0;
@@ -58,6 +67,18 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
 };
 
 namespace {
+
+// Of those that have no guest yet; more than can be starting at once do not matter.
+std::vector<Candidates> demand_of(const std::deque<Waiter*>& queue) {
+    constexpr std::size_t kEnough = 64;
+    std::vector<Candidates> demand;
+    for (const Waiter* waiter : queue) {
+        if (!waiter->guest && demand.size() < kEnough) {
+            demand.push_back(waiter->candidates);
+        }
+    }
+    return demand;
+}
 
 Outcome without_output(Ending ending) {
     Outcome outcome;
@@ -80,7 +101,7 @@ class QueuePlace {
         if (waiter_.guest) {
             pool_.end(waiter_.guest);
         }
-        pool_.set_demand(queue_.size());
+        pool_.set_demand(demand_of(queue_));
     }
 
   private:
@@ -110,32 +131,35 @@ class GuestUse {
 
 }  // namespace
 
+// First come, first served, among those that want the same.
 void Scheduler::State::hand_out_guests() {
     for (Waiter* waiter : queue) {
+        if (pool->waiting_count() == 0) {
+            break;
+        }
         if (waiter->guest) {
             continue;  // Woken already; its coroutine has yet to run.
         }
-        waiter->guest = pool->take();
-        if (!waiter->guest) {
-            return;
+        waiter->guest = pool->take(waiter->candidates);
+        if (waiter->guest) {
+            waiter->wake.cancel();
         }
-        waiter->wake.cancel();
     }
+    pool->set_demand(demand_of(queue));
 }
 
 // Null: nobody came in time, or the job was cancelled.
-asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest() {
-    if (queue.empty()) {
-        if (auto guest = pool->take()) {
-            co_return guest;
-        }
+asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest(Candidates candidates) {
+    // One that waits is not what those in the queue wait for: they would have it.
+    if (auto guest = pool->take(candidates)) {
+        co_return guest;
     }
     auto deadline = steady_clock::now() + limits.queue_time_max;
     for (;;) {
-        Waiter waiter(io);
+        Waiter waiter(io, candidates);
         waiter.wake.expires_at(deadline);
         QueuePlace place(queue, *pool, waiter);
-        pool->set_demand(queue.size());
+        pool->set_demand(demand_of(queue));
         co_await waiter.wake.async_wait(kAwait);
         if (!waiter.guest || !waiter.guest->is_gone()) {
             co_return std::exchange(waiter.guest, nullptr);
@@ -179,18 +203,21 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
         co_return without_output(
             Overloaded{"the service is shutting down", std::chrono::seconds(1)});
     }
-    bool must_wait = !queue.empty() || pool->waiting_count() == 0;
-    if (must_wait && queue.size() >= limits.queue_depth_max) {
+    auto submitted = steady_clock::now();
+    Candidates candidates = choice.candidates_for(job.script);
+    pool->note_job(candidates);
+    if (queue.size() >= limits.queue_depth_max && !pool->has_waiting(candidates)) {
         co_return without_output(Overloaded{"too many jobs are waiting", retry_after()});
     }
-    auto submitted = steady_clock::now();
-    auto guest = co_await acquire_guest();
+    auto guest = co_await acquire_guest(candidates);
     auto queue_time =
         std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - submitted);
     // Not as a conditional expression: gcc 12 destroys the value of a co_await within one twice.
     Outcome outcome;
     if (guest) {
+        ProfileIndex profile = guest->profile;
         outcome = co_await run_in_guest(std::move(guest), std::move(job));
+        outcome.profile = names[profile];
     } else {
         outcome = without_output(Overloaded{"no guest became free in time", retry_after()});
     }
@@ -198,22 +225,23 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
     co_return outcome;
 }
 
-Scheduler::Scheduler(asio::io_context& io, SchedulerLimits limits)
-    : state_(std::make_shared<State>(io, limits)) {
-    state_->pool =
-        std::make_shared<GuestPool>(io, pool_limits(limits), [weak = std::weak_ptr<State>(state_)] {
-            if (auto state = weak.lock()) {
-                state->hand_out_guests();
-            }
-        });
+Scheduler::Scheduler(asio::io_context& io, SchedulerLimits limits,
+                     const std::vector<zygote::Profile>& profiles)
+    : state_(std::make_shared<State>(io, limits, profiles)) {
+    state_->pool = std::make_shared<GuestPool>(io, pool_limits(limits, profiles.size()),
+                                               [weak = std::weak_ptr<State>(state_)] {
+                                                   if (auto state = weak.lock()) {
+                                                       state->hand_out_guests();
+                                                   }
+                                               });
 }
 
 Scheduler::~Scheduler() {
     state_->pool->close();
 }
 
-void Scheduler::attach(UniqueFd zygote_socket) {
-    state_->pool->attach(std::move(zygote_socket));
+void Scheduler::attach(ProfileIndex profile, UniqueFd zygote_socket) {
+    state_->pool->attach(profile, std::move(zygote_socket));
 }
 
 asio::awaitable<Outcome> Scheduler::run(Job job) {
@@ -221,7 +249,7 @@ asio::awaitable<Outcome> Scheduler::run(Job job) {
 }
 
 bool Scheduler::is_ready() const {
-    return !state_->is_draining && state_->pool->has_been_ready();
+    return !state_->is_draining && state_->pool->is_ready();
 }
 
 void Scheduler::drain() {
@@ -229,10 +257,16 @@ void Scheduler::drain() {
 }
 
 SchedulerStats Scheduler::stats() const {
-    return {.guests_waiting = state_->pool->waiting_count(),
-            .guests_running = state_->pool->running_count(),
-            .jobs_queued = state_->queue.size(),
-            .jobs_done = state_->jobs_done};
+    SchedulerStats stats{.profiles = {},
+                         .guests_waiting = state_->pool->waiting_count(),
+                         .guests_running = state_->pool->running_count(),
+                         .jobs_queued = state_->queue.size(),
+                         .jobs_done = state_->jobs_done};
+    for (ProfileIndex profile = 0; profile < state_->pool->profile_count(); ++profile) {
+        const ProfilePool& pool = state_->pool->of(profile);
+        stats.profiles.push_back({pool.waiting_count(), pool.running_count()});
+    }
+    return stats;
 }
 
 }  // namespace snapjail::sched

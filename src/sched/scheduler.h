@@ -1,6 +1,7 @@
 #pragma once
-// Scheduler: jobs to guests. It keeps a pool of waiting guests filled from the zygote, a bounded
-// queue with a deadline before it, a deadline for each running job, and says what became of each.
+// Scheduler: jobs to guests. It keeps pools of waiting guests filled from the zygotes, one for each
+// profile, a bounded queue with a deadline before them, a deadline for each running job, and says
+// what became of each. A job goes to the leanest profile that has what its script imports.
 // It knows no HTTP. One thread: all of it runs on the io_context's.
 //
 // Every guest is used once. Whatever ends a job also ends its jail, whole, before the slot is
@@ -12,10 +13,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "sched/job.h"
 #include "sched/outcome.h"
+#include "sched/profile_choice.h"
+#include "zygote/profile.h"
 
 namespace snapjail::sched {
 
@@ -32,8 +36,13 @@ struct SchedulerLimits {
     bool tells_of_jobs = false;  // Tier `process`: see PoolLimits.
 };
 
-struct SchedulerStats {
+struct ProfileStats {
     std::uint32_t guests_waiting = 0;
+    std::uint32_t guests_running = 0;
+};
+struct SchedulerStats {
+    std::vector<ProfileStats> profiles;  // In the order of the profiles.
+    std::uint32_t guests_waiting = 0;    // Of all.
     std::uint32_t guests_running = 0;
     std::size_t jobs_queued = 0;
     std::uint64_t jobs_done = 0;
@@ -41,19 +50,21 @@ struct SchedulerStats {
 
 class Scheduler {
   public:
-    Scheduler(boost::asio::io_context& io, SchedulerLimits limits);
+    // Leanest first; at least one.
+    Scheduler(boost::asio::io_context& io, SchedulerLimits limits,
+              const std::vector<zygote::Profile>& profiles);
     ~Scheduler();
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    // Takes the socket to a zygote that is ready; it replaces an earlier one, whose running jobs
-    // end as Failed if that zygote has died, and are left to finish if it lives.
-    void attach(UniqueFd zygote_socket);
+    // Takes the socket to a zygote of that profile that is ready; it replaces an earlier one, whose
+    // running jobs end as Failed if that zygote has died, and are left to finish if it lives.
+    void attach(ProfileIndex profile, UniqueFd zygote_socket);
 
     // Runs one job to its outcome. Cancelling it (terminal) ends the jail at once.
     boost::asio::awaitable<Outcome> run(Job job);
 
-    // A guest waits, and we are not draining.
+    // Every profile has had a guest that waited, and we are not draining.
     bool is_ready() const;
 
     // From now on every new job is Overloaded; those queued and running go on.

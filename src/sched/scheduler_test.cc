@@ -67,11 +67,11 @@ class SchedulerTest : public testing::Test {
     void SetUp() override { start(small_limits()); }
 
     void start(SchedulerLimits limits) {
-        scheduler_.emplace(io_, limits);
+        scheduler_.emplace(io_, limits, std::vector{zygote::Profile{}});
         auto pair = make_seqpacket_pair();
         ASSERT_TRUE(pair);
         ASSERT_TRUE(zygote::attach_front(*zygote_, std::move(pair->second)));
-        scheduler_->attach(std::move(pair->first));
+        scheduler_->attach(0, std::move(pair->first));
     }
 
     Outcome run(const std::string& script) {
@@ -272,7 +272,7 @@ TEST_F(SchedulerTest, AZygotesDeathEndsItsJobsAndTheNextZygoteServes) {
     auto pair = make_seqpacket_pair();
     ASSERT_TRUE(pair);
     ASSERT_TRUE(zygote::attach_front(*doomed, std::move(pair->second)));
-    scheduler_->attach(std::move(pair->first));
+    scheduler_->attach(0, std::move(pair->first));
     std::optional<Outcome> outcome;
     asio::co_spawn(io_, scheduler_->run({"test", "import time\ndef main(): time.sleep(60)\n"}),
                    [&](std::exception_ptr, Outcome value) { outcome = std::move(value); });

@@ -351,14 +351,6 @@ Result<std::vector<jail::OwnFile>> own_files(const ZygoteSettings& settings) {
     return files;
 }
 
-std::string comma_separated(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) {
-        text += text.empty() ? word : "," + word;
-    }
-    return text;
-}
-
 // `library` is the folder of our own Python files as that process will see it.
 std::vector<std::string> interpreter_argv(const std::string& program, const std::string& library,
                                           const char* script) {
@@ -443,7 +435,9 @@ Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings, jail::Interp
     add_wrapper(cold, seen.guest_wrapper);
     TRY(set_cold_argv(spec.plan, cold));
     spec.argv = interpreter_argv(program, seen.zygote_library, "zygote.py");
-    spec.argv.push_back(comma_separated(settings.preload));
+    spec.argv.push_back(settings.profile.name);
+    std::string own_modules = join_words(settings.profile.modules);
+    spec.argv.push_back(std::string(kBaseModules) + (own_modules.empty() ? "" : "," + own_modules));
     spec.argv.push_back(seen.job_folder);
     add_wrapper(spec.argv, seen.zygote_wrapper);
     spec.environment = make_environment(settings.jail.environment);

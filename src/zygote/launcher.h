@@ -17,6 +17,7 @@
 #include "jail/root/jail_settings.h"
 #include "jail/root/root_tree.h"
 #include "jail/tier.h"
+#include "zygote/profile.h"
 
 namespace snapjail::zygote {
 
@@ -24,7 +25,8 @@ struct ZygoteSettings {
     std::string python_bin;
     std::string wrapper_path;    // Empty: our own wrapper.py.
     std::string library_folder;  // Where the extension and our Python files stand on the host.
-    std::vector<std::string> preload;  // Modules that a warm zygote imports, if it can.
+    // What a warm zygote imports, if it can; its interpreter is python_bin all the same.
+    Profile profile;
     jail::GuestStart start = jail::GuestStart::kWarm;
     jail::Limits limits;
     jail::JailSettings jail;

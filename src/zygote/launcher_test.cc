@@ -139,7 +139,7 @@ TEST(Zygote, ItsEndIsSeenOnItsPidfdAndItsChannel) {
 
 TEST(Zygote, AModuleThatCannotBePreloadedDoesNotStopIt) {
     ZygoteSettings settings = lean_settings();
-    settings.preload = {"no_such_module", "json.none", "json"};
+    settings.profile.modules = {"no_such_module", "json.none", "json"};
 
     auto zygote = launch(settings);
 
@@ -203,7 +203,7 @@ TEST(Zygote, AModuleThatStartsAThreadMakesItRefuse) {
     ZygoteSettings settings = lean_settings();
     settings.python_bin = environment / "bin/python";
     auto without = launch(settings);
-    settings.preload = {"threadstarter"};
+    settings.profile.modules = {"threadstarter"};
     auto with = launch(settings);
 
     ASSERT_TRUE(without) << without.error().to_string();

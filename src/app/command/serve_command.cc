@@ -53,7 +53,7 @@ const char* mode_name(const Options& options) {
     return options.start == jail::GuestStart::kWarm ? "warm" : "cold";
 }
 
-FrontSettings make_front_settings(const Options& options, const PreparedZygote& prepared,
+FrontSettings make_front_settings(const Options& options, const PreparedZygotes& prepared,
                                   std::uint64_t connections_max) {
     FrontSettings settings;
     settings.log_level = options.log_level;
@@ -74,8 +74,9 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygote& 
     settings.api.script_bytes_max = options.script_bytes_max;
     put_text(settings.mode, mode_name(options));
     put_text(settings.tier, jail::to_string(prepared.choice.tier));
-    put_text(settings.python_version, prepared.spec.interpreter.version);
+    put_text(settings.python_version, prepared.specs.front().interpreter.version);
     put_text(settings.layers, layer_names(prepared));
+    put_text(settings.profiles, to_text(options.profiles));
     return settings;
 }
 
@@ -99,9 +100,17 @@ Result<std::uint64_t> bound_connections(const Options& options) {
     return connections;
 }
 
+std::string profile_names(const Options& options) {
+    std::vector<std::string> names;
+    for (const zygote::Profile& profile : options.profiles) {
+        names.push_back(profile.name);
+    }
+    return zygote::join_words(names);
+}
+
 // What stands and what does not: the first lines of the log, as `doctor` would say it.
-void announce(const Options& options, const PreparedZygote& prepared, const Listener& listener) {
-    const jail::Interpreter& interpreter = prepared.spec.interpreter;
+void announce(const Options& options, const PreparedZygotes& prepared, const Listener& listener) {
+    const jail::Interpreter& interpreter = prepared.specs.front().interpreter;
     log::info("started", {{"version", SNAPJAIL_VERSION},
                           {"tier", jail::to_string(prepared.choice.tier)},
                           {"cgroups", zygote::describe(prepared.cgroups, options.cgroups)},
@@ -111,6 +120,7 @@ void announce(const Options& options, const PreparedZygote& prepared, const List
                           {"host", options.host},
                           {"port", std::int64_t{listener.port}},
                           {"slots", std::int64_t{prepared.slots}},
+                          {"profiles", profile_names(options)},
                           {"layers", layer_names(prepared)}});
     if (!prepared.choice.why_not_full.empty()) {
         log::warning("tier_process", {{"why", prepared.choice.why_not_full}});
@@ -125,6 +135,20 @@ void announce(const Options& options, const PreparedZygote& prepared, const List
     }
 }
 
+// `prepared` must outlive them.
+std::vector<ZygoteKeeper> make_keepers(const Options& options, PreparedZygotes& prepared) {
+    std::vector<ZygoteKeeper> keepers;
+    for (std::size_t i = 0; i < options.profiles.size(); ++i) {
+        zygote::ZygoteSpec& spec = prepared.specs[i];
+        spec.cgroups = &prepared.cgroups;
+        keepers.emplace_back(KeeperSettings{.profile = options.profiles[i].name,
+                                            .wall_time_max = options.limits.wall_time_max,
+                                            .zygote_lifetime = options.zygote_lifetime},
+                             std::move(spec));
+    }
+    return keepers;
+}
+
 Result<void> serve_until_told(const Options& options) {
     UniqueFd signals = TRY(make_signal_fd());
     ::signal(SIGPIPE, SIG_IGN);
@@ -133,16 +157,14 @@ Result<void> serve_until_told(const Options& options) {
     std::uint64_t connections_max = TRY(bound_connections(options));
     // Early, so that a port that is taken is told at once; nobody connects before listen().
     Listener listener = TRY(bind_listener(options.host, options.port));
-    PreparedZygote prepared = TRY(prepare_zygote(options, options.slots));
-    prepared.spec.cgroups = &prepared.cgroups;  // Where it stays.
+    PreparedZygotes prepared = TRY(prepare_zygotes(options, options.slots));
     TRY(start_listening(listener));
     announce(options, prepared, listener);
     SupervisorSettings settings{.url = url_of(options.host, listener.port),
                                 .wall_time_max = options.limits.wall_time_max,
-                                .zygote_lifetime = options.zygote_lifetime,
                                 .front = make_front_settings(options, prepared, connections_max)};
-    Supervisor supervisor(std::move(settings), std::move(prepared.spec), std::move(listener),
-                          std::move(signals));
+    Supervisor supervisor(std::move(settings), make_keepers(options, prepared),
+                          prepared.choice.tier, std::move(listener), std::move(signals));
     return supervisor.run();
 }
 

@@ -1,7 +1,8 @@
 """The zygote: imports what scripts will want, warms it, freezes it, and forks guests for ever.
 
-Exec'ed by the supervisor as `zygote.py MODULE,MODULE... FOLDER [WRAPPER]`; in tier `full` in
-namespaces and a read-only root of its own. Never sees a script.
+Exec'ed by the supervisor as `zygote.py PROFILE MODULE,MODULE... FOLDER [WRAPPER]`; in tier `full`
+in namespaces and a read-only root of its own. The profile's name is for whoever looks at processes.
+Never sees a script.
 """
 
 import gc
@@ -20,12 +21,6 @@ import warmup  # noqa: E402
 if HERE in sys.path:
     sys.path.remove(HERE)
 
-# Small, and wanted by many scripts; importing one of them later costs a job milliseconds.
-STANDARD_MODULES = (
-    "asyncio bisect collections copy csv dataclasses datetime decimal enum functools hashlib heapq "
-    "inspect io itertools json math operator os pathlib pickle random re shutil statistics string "
-    "subprocess tempfile textwrap threading time traceback typing uuid zoneinfo"
-).split()
 ROUNDS = 3  # CPython specializes a function's code after a few calls.
 
 
@@ -48,14 +43,13 @@ def main():
     is_warm = _native.load_plan()
     custom_wrapper = None
     if is_warm:
-        preload(STANDARD_MODULES)
-        preload(name for name in sys.argv[1].split(",") if name)
-        custom_wrapper = runner.load_custom_wrapper(sys.argv[3] if len(sys.argv) > 3 else "")
+        preload(name for name in sys.argv[2].split(",") if name)
+        custom_wrapper = runner.load_custom_wrapper(sys.argv[4] if len(sys.argv) > 4 else "")
         for _ in range(ROUNDS):
             runner.run_warmup(warmup.BROAD)
             runner.run_warmup(warmup.NARROW)
 
-    folder = sys.argv[2]
+    folder = sys.argv[3]
 
     def be_guest(wants_warmup):
         runner.Place.enter(folder)

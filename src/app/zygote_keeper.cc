@@ -1,0 +1,191 @@
+#include "app/zygote_keeper.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "base/log.h"
+#include "base/syscall.h"
+#include "zygote/protocol.h"
+
+namespace snapjail::app {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// So often may the first zygote die before there is no point in another try.
+constexpr int kFirstFailuresMax = 5;
+// Importing what is preloaded takes a second or two, on a busy and slow machine ten times that.
+constexpr std::chrono::seconds kWarmingTimeMax{120};
+// Past a job's own limit, so that its answer is still sent.
+constexpr milliseconds kGrace{1'000};
+constexpr int kLastBreathMs = 100;
+
+std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
+    return duration_cast<milliseconds>(std::chrono::steady_clock::now() - then).count();
+}
+
+}  // namespace
+
+// Its channel ends a moment before the process does: that moment is waited for.
+std::string describe_end(pid_t pid, const UniqueFd& pidfd) {
+    pollfd source{pidfd.get(), POLLIN, 0};
+    (void)::poll(&source, 1, kLastBreathMs);
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid != pid) {
+        return "still alive";
+    }
+    return (info.si_code == CLD_EXITED ? "exit " : "signal ") + std::to_string(info.si_status);
+}
+
+bool is_readable(const UniqueFd& fd) {
+    pollfd source{fd.get(), POLLIN, 0};
+    return ::poll(&source, 1, 0) > 0;
+}
+
+ZygoteKeeper::ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec)
+    : settings_(std::move(settings)), spec_(std::move(spec)) {}
+
+const zygote::ZygoteProcess* ZygoteKeeper::current() const {
+    return current_ ? &current_->process : nullptr;
+}
+
+Result<void> ZygoteKeeper::start_what_is_due(bool may_replace) {
+    Clock::time_point now = Clock::now();
+    bool wants_one = !current_ || (may_replace && now >= current_->ends_at);
+    if (wants_one && !warming_ && now >= due_) {
+        TRY(launch());
+    }
+    return {};
+}
+
+Result<void> ZygoteKeeper::launch() {
+    Clock::time_point now = Clock::now();
+    backoff_.on_start(now);
+    auto process = zygote::launch_zygote(spec_);
+    if (process) {
+        log::info("zygote_started",
+                  {{"pid", std::int64_t{process->pid()}}, {"profile", settings_.profile}});
+        warming_ = Zygote{std::move(*process), now, now + kWarmingTimeMax};
+        return {};
+    }
+    if (!has_been_ready_) {
+        return process.error();  // This host does not allow it, or not with these settings.
+    }
+    due_ = backoff_.on_death(Clock::now());
+    log::error("zygote_not_started",
+               {{"profile", settings_.profile}, {"error", process.error().to_string()}});
+    return {};
+}
+
+ZygoteKeeper::Clock::time_point ZygoteKeeper::next_deadline(bool may_replace) const {
+    Clock::time_point next = Clock::time_point::max();
+    if (warming_) {
+        next = warming_->ends_at;
+    } else if (!current_) {
+        next = due_;
+    } else if (may_replace) {
+        next = std::max(current_->ends_at, due_);
+    }
+    for (const Zygote& zygote : retired_) {
+        next = std::min(next, zygote.ends_at);
+    }
+    return next;
+}
+
+void ZygoteKeeper::add_sources(std::vector<pollfd>& sources) const {
+    auto add = [&](const UniqueFd& fd) { sources.push_back({fd.get(), POLLIN, 0}); };
+    if (warming_) {
+        add(warming_->process.pidfd());
+        add(warming_->process.channel());
+    }
+    if (current_) {
+        add(current_->process.pidfd());
+    }
+    for (const Zygote& zygote : retired_) {
+        add(zygote.process.pidfd());
+    }
+}
+
+Result<ZygoteKeeper::Change> ZygoteKeeper::check() {
+    Change change = Change::kNone;
+    if (warming_ && is_readable(warming_->process.channel())) {
+        zygote::ReadyMessage message;
+        auto received = receive_with_fds(warming_->process.channel().get(),
+                                         std::as_writable_bytes(std::span(&message, 1)));
+        if (received && received->size == sizeof(message) &&
+            message.version == zygote::kProtocolVersion) {
+            on_ready();
+            return Change::kReady;  // What else there is to see is seen the next time.
+        }
+        TRY(on_died("warming", warming_));
+        change = Change::kEnded;
+    }
+    if (warming_ && (is_readable(warming_->process.pidfd()) || Clock::now() >= warming_->ends_at)) {
+        TRY(on_died("warming", warming_));
+        change = Change::kEnded;
+    }
+    if (current_ && is_readable(current_->process.pidfd())) {
+        TRY(on_died("current", current_));
+        change = Change::kEnded;
+    }
+    auto ended = std::erase_if(retired_, [](const Zygote& zygote) {
+        return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
+    });
+    return ended > 0 ? Change::kEnded : change;
+}
+
+void ZygoteKeeper::on_ready() {
+    log::info("zygote_ready", {{"pid", std::int64_t{warming_->process.pid()}},
+                               {"profile", settings_.profile},
+                               {"took_ms", milliseconds_since(warming_->started)}});
+    if (current_) {
+        current_->ends_at = Clock::now() + settings_.wall_time_max + kGrace;
+        retired_.push_back(std::move(*current_));
+    }
+    has_been_ready_ = true;
+    current_ = std::move(*warming_);
+    warming_.reset();
+    bool lives_for_ever = settings_.zygote_lifetime.count() == 0;
+    current_->ends_at =
+        lives_for_ever ? Clock::time_point::max() : Clock::now() + settings_.zygote_lifetime;
+}
+
+Result<void> ZygoteKeeper::on_died(const char* which, std::optional<Zygote>& zygote) {
+    pid_t pid = zygote->process.pid();
+    std::string end = describe_end(pid, zygote->process.pidfd());
+    log::error("zygote_died", {{"pid", std::int64_t{pid}},
+                               {"profile", settings_.profile},
+                               {"which", which},
+                               {"end", end},
+                               {"lived_ms", milliseconds_since(zygote->started)}});
+    zygote.reset();
+    failures_before_ready_ += has_been_ready_ ? 0 : 1;
+    if (failures_before_ready_ >= kFirstFailuresMax) {
+        return Error{ErrorKind::kSystem, "start a zygote", 0,
+                     "the interpreter of profile '" + settings_.profile + "' has ended " +
+                         std::to_string(kFirstFailuresMax) + " times before it was ready (" + end +
+                         "); its own words stand above"};
+    }
+    due_ = backoff_.on_death(Clock::now());
+    return {};
+}
+
+bool ZygoteKeeper::owns(pid_t pid) const {
+    auto is_this = [pid](const Zygote& zygote) { return zygote.process.pid() == pid; };
+    return (warming_ && is_this(*warming_)) || (current_ && is_this(*current_)) ||
+           std::any_of(retired_.begin(), retired_.end(), is_this);
+}
+
+void ZygoteKeeper::end_all() {
+    warming_.reset();
+    current_.reset();
+    retired_.clear();
+}
+
+}  // namespace snapjail::app

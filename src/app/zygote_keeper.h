@@ -1,0 +1,79 @@
+#pragma once
+// ZygoteKeeper: the zygotes of one profile: the one that serves, the one that warms up to follow
+// it, and old ones whose last jobs still run. It starts what is due and notices what has happened;
+// whom they serve is the supervisor's affair. One thread; nothing here waits.
+
+#include <poll.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/restart_backoff.h"
+#include "base/result.h"
+#include "zygote/launcher.h"
+
+namespace snapjail::app {
+
+// What a child that has ended, and is not reaped, has ended with; waits a moment for its end.
+std::string describe_end(pid_t pid, const UniqueFd& pidfd);
+bool is_readable(const UniqueFd& fd);
+
+struct KeeperSettings {
+    std::string profile;
+    std::chrono::milliseconds wall_time_max{};  // Of a job: how long an old zygote is kept for it.
+    std::chrono::seconds zygote_lifetime{};     // 0: for ever.
+};
+
+class ZygoteKeeper {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec);
+
+    // `may_replace`: one that still serves may get its successor now. An error: none has ever come
+    // to be ready, and why.
+    Result<void> start_what_is_due(bool may_replace);
+
+    enum class Change : unsigned char { kNone, kReady, kEnded };
+    // kReady: current() is another one. kEnded: one or more have died, or were old enough. An
+    // error: none has ever come to be ready, and why.
+    Result<Change> check();
+
+    // Null while none is ready.
+    const zygote::ZygoteProcess* current() const;
+    bool is_warming() const { return warming_.has_value(); }
+    bool owns(pid_t pid) const;
+
+    // Whom check() has news of.
+    void add_sources(std::vector<pollfd>& sources) const;
+    // When start_what_is_due(may_replace) or check() has something to do, if nothing happens.
+    Clock::time_point next_deadline(bool may_replace) const;
+
+    void end_retired() { retired_.clear(); }
+    void end_all();
+
+  private:
+    struct Zygote {
+        zygote::ZygoteProcess process;
+        Clock::time_point started;
+        Clock::time_point ends_at = Clock::time_point::max();  // Its next change: see each user.
+    };
+
+    Result<void> launch();
+    Result<void> on_died(const char* which, std::optional<Zygote>& zygote);
+    void on_ready();
+
+    KeeperSettings settings_;
+    zygote::ZygoteSpec spec_;
+    std::optional<Zygote> warming_;  // Started, not ready; ends_at: when we lose patience.
+    std::optional<Zygote> current_;  // It serves; ends_at: when it is to be replaced.
+    std::vector<Zygote> retired_;    // Their last jobs run; ends_at: when those must have ended.
+    RestartBackoff backoff_;
+    Clock::time_point due_{};
+    int failures_before_ready_ = 0;
+    bool has_been_ready_ = false;
+};
+
+}  // namespace snapjail::app
