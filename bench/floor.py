@@ -138,7 +138,7 @@ def main():
     terminal, sys.stdout = sys.stdout, open(os.devnull, "w")
     for _ in range(3):
         run_script(wrapper, warmup.BROAD.encode())
-        run_script(wrapper, warmup.NARROW.encode())
+        run_script(wrapper, warmup.narrow().encode())
     sys.stdout = terminal
     gc.collect()
     gc.freeze()
@@ -149,7 +149,7 @@ def main():
         source = order.get("script", "").encode()
         before = cpu_seconds()
         measure = KINDS[order["kind"]]
-        seconds = [measure(wrapper, warmup.NARROW, source) for _ in range(order["count"])]
+        seconds = [measure(wrapper, warmup.narrow(), source) for _ in range(order["count"])]
         answer = {
             "latencies_us": [int(s * 1e6) for s in seconds],
             "cpu_seconds": cpu_seconds() - before,

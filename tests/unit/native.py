@@ -18,9 +18,17 @@ def load_extension():
     return module
 
 
-def load_wrapper():
+def load(name):
     """Under its name in a jail: a build folder below /tmp would look like a script's."""
-    module = types.ModuleType("wrapper_under_test")
-    source = (LIBRARY / "wrapper.py").read_bytes()
-    exec(compile(source, "/snapjail/wrapper.py", "exec"), module.__dict__)
+    module = types.ModuleType(f"{name}_under_test")
+    source = (LIBRARY / f"{name}.py").read_bytes()
+    exec(compile(source, f"/snapjail/{name}.py", "exec"), module.__dict__)
     return module
+
+
+def load_wrapper():
+    return load("wrapper")
+
+
+def load_warmup():
+    return load("warmup")

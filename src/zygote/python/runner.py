@@ -6,7 +6,6 @@ goes out by the extension, which runs no code of the script's.
 
 import builtins
 import gc
-import io
 import os
 import stat
 import sys
@@ -21,7 +20,6 @@ OWN_MODULES = ("_snapjail", "runner", "warmup", "wrapper", "zygote")
 sys.path.insert(0, HERE)
 import _snapjail as _native  # noqa: E402
 import wrapper  # noqa: E402
-import warmup  # noqa: E402
 
 sys.path.remove(HERE)
 
@@ -69,27 +67,28 @@ def load_custom_wrapper(path):
 
 
 def run_warmup(source):
-    """One dry run, its output thrown away."""
-    stdout = sys.stdout
-    with io.TextIOWrapper(open(os.devnull, "wb"), encoding="utf-8", line_buffering=True) as nowhere:
-        sys.stdout = nowhere
-        try:
-            value, fault = wrapper.run(wrapper.decode(source.encode()), Place.script())
-        finally:
-            sys.stdout = stdout
-            sys.modules.pop(wrapper.MODULE_NAME, None)
+    """One dry run. What it prints goes the way of a job's output, and ends in /dev/null."""
+    kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(null, 1)
+    try:
+        value, fault = wrapper.run(wrapper.decode(source.encode()), Place.script())
+        sys.stdout.flush()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(null)
+        sys.modules.pop(wrapper.MODULE_NAME, None)
     if fault is not None:
         raise RuntimeError(f"warm-up failed: {fault.message}\n{fault.traceback_text}")
     _encode(value)
 
 
-def warm_guest(wants_warmup):
-    """Once in each guest, in its jail, before its job: touches what a job will touch."""
-    if wants_warmup:
-        with open(Place.script(), "wb") as file:
-            file.write(b"pass\n")
-        os.unlink(Place.script())
-        run_warmup(warmup.NARROW)
+def warm_guest(script):
+    """Once in each guest, in its jail, before its job: touches what a job will touch. None: no dry
+    run, for somebody waits already.
+    """
+    if script is not None:
+        run_warmup(script)
     gc.enable()
 
 

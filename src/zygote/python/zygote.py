@@ -47,15 +47,20 @@ def main():
         custom_wrapper = runner.load_custom_wrapper(sys.argv[4] if len(sys.argv) > 4 else "")
         for _ in range(ROUNDS):
             runner.run_warmup(warmup.BROAD)
-            runner.run_warmup(warmup.NARROW)
+            runner.run_warmup(warmup.narrow())
 
     folder = sys.argv[3]
+    dry_run = warmup.narrow()
+    has_own_folder = folder == "."
+    if is_warm and not has_own_folder:  # Once for all of them: it is the same in each.
+        runner.look_fresh()
 
     def be_guest(wants_warmup):
-        runner.Place.enter(folder)
-        runner.warm_guest(wants_warmup)
+        if has_own_folder:
+            runner.Place.enter(folder)
+            runner.look_fresh()
+        runner.warm_guest(dry_run if wants_warmup else None)
         runner.reseed()
-        runner.look_fresh()
         _native.send_ready()
         runner.wait_and_run(custom_wrapper)
 
