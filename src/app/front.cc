@@ -159,7 +159,7 @@ class Front {
     }
 
     void stop_when_all_is_said() {
-        if (server_.connection_count() == 0) {
+        if (server_.is_drained()) {
             io_.stop();
             return;
         }

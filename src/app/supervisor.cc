@@ -198,7 +198,7 @@ void Supervisor::begin_to_end(int signal) {
     is_draining_ = true;
     drain_deadline_ = Clock::now() + std::min(settings_.wall_time_max + kGrace, kDrainTimeMax);
     log::info("draining", {{"signal", std::int64_t{signal}}});
-    // The front's own goes when it drains: the socket refuses clients once nobody has it open.
+    // The front's own goes a moment later: the socket refuses clients once nobody has it open.
     listener_.socket.reset();
     if (!front_->send({.kind = FrontMessageKind::kDrain})) {
         is_over_ = true;  // It has died this moment, and with it all that was to be finished.

@@ -77,9 +77,13 @@ asio::awaitable<void> Connection::turn_away() {
 }
 
 void Connection::drain() {
-    if (is_idle_) {
-        error_code ignored;
-        socket_.cancel(ignored);
+    const ServerLimits& limits = context_->limits;
+    auto left = deadline_ - steady_clock::now();
+    if (is_idle_ && left > limits.last_request_time_max) {
+        set_deadline(limits.last_request_time_max);
+    }
+    if (is_reading_ && left > limits.last_body_time_max) {
+        set_deadline(limits.last_body_time_max);
     }
 }
 
@@ -100,14 +104,15 @@ asio::awaitable<bool> Connection::await_request() {
     if (buffer_.size() > 0) {
         co_return true;
     }
-    set_deadline(context_->limits.idle_time_max);
+    set_deadline(context_->is_draining ? context_->limits.last_request_time_max
+                                       : context_->limits.idle_time_max);
     for (;;) {
-        // First, and whatever ended the wait: what came just before a drain is still answered.
+        // First, and whatever ended the wait: what came just before the end is still answered.
         Received received = try_receive(kHeaderReadBytes);
         if (received != Received::kNothing) {
             co_return received == Received::kBytes;
         }
-        if (is_late_ || context_->is_draining) {
+        if (is_late_) {
             co_return false;
         }
         buffer_.shrink_to_fit();
@@ -121,7 +126,9 @@ asio::awaitable<bool> Connection::await_request() {
 asio::awaitable<Connection::Next> Connection::serve_one() {
     Reply reply{.response = {}, .request_id = context_->request_ids.next()};
     RequestParser parser(context_->limits);
+    is_reading_ = true;
     Arrival arrival = co_await read_request(parser);
+    is_reading_ = false;
     clear_deadline();
     reply.is_head = parser.is_head();
     if (std::holds_alternative<HungUp>(arrival)) {
@@ -159,7 +166,6 @@ asio::awaitable<Connection::Next> Connection::serve_one() {
 
 asio::awaitable<Connection::Arrival> Connection::read_request(RequestParser& parser) {
     using Progress = RequestParser::Progress;
-    const ServerLimits& limits = context_->limits;
     bool is_deadline_set = false;
     for (;;) {
         switch (parser.feed(buffer_)) {
@@ -170,7 +176,7 @@ asio::awaitable<Connection::Arrival> Connection::read_request(RequestParser& par
             case Progress::kHeaderDone:
                 is_deadline_set = false;
                 if (parser.expects_continue() && buffer_.size() == 0) {
-                    set_deadline(limits.write_time_max);
+                    set_deadline(context_->limits.write_time_max);
                     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
                     bool is_written =
                         co_await write({asio::buffer(kContinue), asio::const_buffer()});
@@ -188,11 +194,14 @@ asio::awaitable<Connection::Arrival> Connection::read_request(RequestParser& par
         bool is_header_done = parser.is_header_done();
         if (!is_deadline_set) {
             is_deadline_set = true;
-            set_deadline(is_header_done ? limits.body_time_max : limits.header_time_max);
+            set_deadline(read_time_max(is_header_done));
         }
         Received received = co_await receive(is_header_done ? kBodyReadBytes : kHeaderReadBytes);
         if (received == Received::kHungUp) {
             co_return HungUp{};
+        }
+        if (received == Received::kNothing && context_->is_draining) {
+            co_return Refusal{503, "overloaded", "the service is shutting down"};
         }
         if (received == Received::kNothing) {
             co_return Refusal{408, "invalid_request",
@@ -332,6 +341,12 @@ asio::awaitable<void> Connection::linger() {
         }
         left -= std::min(left, size);
     }
+}
+
+milliseconds Connection::read_time_max(bool is_header_done) const {
+    const ServerLimits& limits = context_->limits;
+    milliseconds usual = is_header_done ? limits.body_time_max : limits.header_time_max;
+    return context_->is_draining ? std::min(usual, limits.last_body_time_max) : usual;
 }
 
 void Connection::set_deadline(milliseconds after) {

@@ -50,7 +50,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // later.
     boost::asio::awaitable<void> turn_away();
 
-    // The server drains: closes at once if no request is under way, else after its answer.
+    // The server drains: closes after the answer to the request under way. Where there is none, one
+    // that arrives within a moment is still answered, by a handler that refuses.
     void drain();
     // Drops the connection whatever it does, its handler too.
     void abort();
@@ -84,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     boost::asio::awaitable<void> linger();
     void close();
 
+    std::chrono::milliseconds read_time_max(bool is_header_done) const;
     void set_deadline(std::chrono::milliseconds after);
     void clear_deadline() { deadline_ = std::chrono::steady_clock::time_point::max(); }
     void arm_timer();
@@ -99,7 +101,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t body_bytes_ = 0;  // Our share of the context's.
     bool is_timer_armed_ = false;
     bool is_late_ = false;
-    bool is_idle_ = false;
+    bool is_idle_ = false;     // Waits for the first byte of a request.
+    bool is_reading_ = false;  // Waits for the rest of one.
     bool has_hung_up_ = false;
 };
 

@@ -9,6 +9,8 @@
 namespace snapjail::http {
 namespace {
 
+using std::chrono_literals::operator""ms;
+
 std::size_t count_descriptors() {
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
@@ -134,7 +136,7 @@ TEST(HangUp, DescriptorsOfClientsAreNotInherited) {
 }
 
 TEST(Drain, ClosesIdleConnectionsAndAcceptsNoMore) {
-    Service service;
+    Service service(with([](ServerLimits& l) { l.last_request_time_max = 50ms; }));
     Client never_asked = service.connect();
     Client asked = service.connect();
     EXPECT_EQ(asked.ask(get("/echo")).status, 200);
@@ -144,7 +146,37 @@ TEST(Drain, ClosesIdleConnectionsAndAcceptsNoMore) {
 
     EXPECT_TRUE(never_asked.is_closed_by_server());
     EXPECT_TRUE(asked.is_closed_by_server());
+    EXPECT_TRUE(service.run_until([&] { return service.server->is_drained(); }));
     EXPECT_EQ(service.server->connection_count(), 0U);
+}
+
+TEST(Drain, ARequestThatWasOnItsWayIsAnswered) {
+    Service service;
+    Client idle = service.connect();
+    EXPECT_EQ(idle.ask(get("/echo")).status, 200);
+
+    service.server->drain();
+    Client late = service.connect();  // In the backlog at most.
+    Answer idles = idle.ask(get("/echo"));
+    Answer lates = late.ask(get("/echo"));
+
+    EXPECT_EQ(idles.status, 200);
+    EXPECT_EQ(idles.header("connection"), "close");
+    EXPECT_EQ(lates.status, 200);
+    EXPECT_EQ(lates.header("connection"), "close");
+}
+
+TEST(Drain, ARequestThatDoesNotArriveInTimeIsRefusedAndNotCut) {
+    Service service(with([](ServerLimits& l) { l.last_body_time_max = 50ms; }));
+    Client half = service.connect();
+    half.send(post("/echo", "abc").substr(0, 20));
+    service.run_ready();
+
+    service.server->drain();
+
+    Answer answer = half.read_answer();
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.header("retry-after"), "1");
 }
 
 TEST(Drain, ARequestUnderWayGetsItsAnswerWithConnectionClose) {

@@ -42,6 +42,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
         : io(io_context),
           listener(io),
           backoff(io),
+          last_moment(io),
           context(std::make_shared<ServerContext>(
               ServerContext{limits, std::move(handler), std::move(error_body)})) {}
 
@@ -49,11 +50,13 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
     bool accept_some();
     void admit(UniqueFd client);
     void forget(Connection* connection, std::exception_ptr thrown);
+    void drain();
     void stop_accepting();
 
     asio::io_context& io;
     asio::posix::stream_descriptor listener;
     asio::steady_timer backoff;
+    asio::steady_timer last_moment;  // From drain() until nobody listens.
     std::shared_ptr<ServerContext> context;
     std::unordered_set<Connection*> served;
     std::unordered_set<Connection*> turned_away;
@@ -138,7 +141,29 @@ void HttpServer::State::forget(Connection* connection, std::exception_ptr thrown
     }
 }
 
+void HttpServer::State::drain() {
+    if (std::exchange(context->is_draining, true)) {
+        return;
+    }
+    for (Connection* connection : served) {
+        connection->drain();
+    }
+    last_moment.expires_after(context->limits.last_request_time_max);
+    last_moment.async_wait([weak = weak_from_this()](error_code) {
+        if (auto self = weak.lock()) {
+            self->stop_accepting();
+        }
+    });
+}
+
 void HttpServer::State::stop_accepting() {
+    if (!listener.is_open()) {
+        return;
+    }
+    // What has connected by now is in the backlog: closing would cut it. A client in the midst of
+    // its handshake is still cut: a socket filter that drops SYNs would spare it, but Linux 6.18
+    // takes one for TCP from CAP_NET_ADMIN alone.
+    (void)accept_some();
     error_code ignored;
     listener.close(ignored);
     backoff.cancel();
@@ -152,7 +177,9 @@ HttpServer::HttpServer(asio::io_context& io, UniqueFd listener, ServerLimits lim
 }
 
 HttpServer::~HttpServer() {
-    drain();
+    state_->context->is_draining = true;
+    state_->stop_accepting();
+    state_->last_moment.cancel();
     for (auto* connections : {&state_->served, &state_->turned_away}) {
         for (Connection* connection : *connections) {
             connection->abort();
@@ -168,11 +195,11 @@ void HttpServer::start() {
 }
 
 void HttpServer::drain() {
-    state_->context->is_draining = true;
-    state_->stop_accepting();
-    for (Connection* connection : state_->served) {
-        connection->drain();
-    }
+    state_->drain();
+}
+
+bool HttpServer::is_drained() const {
+    return !state_->listener.is_open() && connection_count() == 0;
 }
 
 std::size_t HttpServer::connection_count() const {

@@ -29,10 +29,14 @@ class HttpServer {
     HttpServer& operator=(const HttpServer&) = delete;
 
     void start();
-    // Stops accepting, closes idle connections; those with a request under way get their answer
-    // with Connection: close. May be called twice.
+    // Ends in order: connections get their answer with Connection: close. For
+    // `last_request_time_max` what comes is still accepted and handed to the handler, which is to
+    // refuse it; then nobody listens, and connections without a request are closed. May be called
+    // twice.
     void drain();
-    // Open connections, those that are being refused included: 0 after drain() means all is said.
+    // Nobody listens, and all is said.
+    bool is_drained() const;
+    // Open connections, those that are being refused included.
     std::size_t connection_count() const;
 
   private:

@@ -21,6 +21,12 @@ struct ServerLimits {
     // with bytes unread makes the kernel send RST, and the refusal is lost on its way.
     std::chrono::milliseconds linger_time_max{2'000};
     std::size_t linger_bytes_max = 8 * 1024 * 1024;
+    // After drain(): how long what was on its way may still arrive, and be answered. A connection
+    // that is closed while its client sends is cut from where the client stands, and it cannot know
+    // whether its script has run.
+    std::chrono::milliseconds last_request_time_max{300};
+    // After drain(): how long the rest of a request may take. Platforms kill after ten seconds.
+    std::chrono::milliseconds last_body_time_max{2'000};
 };
 
 }  // namespace snapjail::http

@@ -18,12 +18,6 @@ bool contains(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-ServerLimits with(auto change) {
-    ServerLimits limits;
-    change(limits);
-    return limits;
-}
-
 // Time limits.
 
 TEST(HttpServer, ASlowHeaderIsRefused) {

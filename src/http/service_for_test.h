@@ -278,6 +278,12 @@ inline Client Service::connect() {
     return Client(*this);
 }
 
+ServerLimits with(auto change) {
+    ServerLimits limits;
+    change(limits);
+    return limits;
+}
+
 // "POST /echo" with that body.
 inline std::string post(std::string_view path, std::string_view body, std::string_view more = "") {
     return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(more) +

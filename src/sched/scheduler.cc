@@ -54,6 +54,7 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
     asio::awaitable<std::shared_ptr<Guest>> acquire_guest(Candidates candidates);
     asio::awaitable<Outcome> run_in_guest(std::shared_ptr<Guest> guest, Job job);
     void hand_out_guests();
+    void refuse_waiting();
     std::chrono::seconds retry_after() const;
 
     asio::io_context& io;
@@ -84,6 +85,10 @@ Outcome without_output(Ending ending) {
     Outcome outcome;
     outcome.ending = std::move(ending);
     return outcome;
+}
+
+Overloaded shutting_down() {
+    return {"the service is shutting down", std::chrono::seconds(1)};
 }
 
 // Takes a waiter out of the queue however its coroutine ends, and gives back a guest that it was
@@ -148,14 +153,22 @@ void Scheduler::State::hand_out_guests() {
     pool->set_demand(demand_of(queue));
 }
 
-// Null: nobody came in time, or the job was cancelled.
+void Scheduler::State::refuse_waiting() {
+    for (Waiter* waiter : queue) {
+        if (!waiter->guest) {
+            waiter->wake.cancel();
+        }
+    }
+}
+
+// Null: nobody came in time, the job was cancelled, or the service ends.
 asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest(Candidates candidates) {
     // One that waits is not what those in the queue wait for: they would have it.
     if (auto guest = pool->take(candidates)) {
         co_return guest;
     }
     auto deadline = steady_clock::now() + limits.queue_time_max;
-    for (;;) {
+    while (!is_draining) {
         Waiter waiter(io, candidates);
         waiter.wake.expires_at(deadline);
         QueuePlace place(queue, *pool, waiter);
@@ -166,6 +179,7 @@ asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest(Candidat
         }
         // It died between being handed out and now. Nothing of the script has run: try another.
     }
+    co_return nullptr;
 }
 
 asio::awaitable<Outcome> Scheduler::State::run_in_guest(std::shared_ptr<Guest> guest, Job job) {
@@ -200,8 +214,7 @@ std::chrono::seconds Scheduler::State::retry_after() const {
 asio::awaitable<Outcome> Scheduler::State::run(Job job) {
     auto self = shared_from_this();  // The scheduler may go before its last job.
     if (is_draining) {
-        co_return without_output(
-            Overloaded{"the service is shutting down", std::chrono::seconds(1)});
+        co_return without_output(shutting_down());
     }
     auto submitted = steady_clock::now();
     Candidates candidates = choice.candidates_for(job.script);
@@ -218,6 +231,8 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
         ProfileIndex profile = guest->profile;
         outcome = co_await run_in_guest(std::move(guest), std::move(job));
         outcome.profile = names[profile];
+    } else if (is_draining) {
+        outcome = without_output(shutting_down());
     } else {
         outcome = without_output(Overloaded{"no guest became free in time", retry_after()});
     }
@@ -254,6 +269,7 @@ bool Scheduler::is_ready() const {
 
 void Scheduler::drain() {
     state_->is_draining = true;
+    state_->refuse_waiting();
 }
 
 SchedulerStats Scheduler::stats() const {

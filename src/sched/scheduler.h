@@ -67,7 +67,8 @@ class Scheduler {
     // Every profile has had a guest that waited, and we are not draining.
     bool is_ready() const;
 
-    // From now on every new job is Overloaded; those queued and running go on.
+    // From now on every job is Overloaded, new or in the queue; those that run go on. The time
+    // until the end is a running job's: one that began later could be cut.
     void drain();
 
     SchedulerStats stats() const;

@@ -249,6 +249,30 @@ TEST_F(SchedulerTest, TheFirstJobPastTheQueuesDepthIsRefused) {
     }
 }
 
+TEST_F(SchedulerTest, DrainingRefusesWhatWaitsAndFinishesWhatRuns) {
+    std::vector<Outcome> outcomes;
+    auto collect = [&](std::exception_ptr, Outcome outcome) {
+        outcomes.push_back(std::move(outcome));
+    };
+    const char* script = "import time\ndef main(): time.sleep(0.3)\n";
+    for (int i = 0; i < 2; ++i) {
+        asio::co_spawn(io_, scheduler_->run({"test", script}), collect);
+    }
+    run_until([&] { return scheduler_->stats().guests_running == 2; });
+    for (int i = 0; i < 2; ++i) {
+        asio::co_spawn(io_, scheduler_->run({"test", script}), collect);
+    }
+    run_until([&] { return scheduler_->stats().jobs_queued == 2; });
+
+    scheduler_->drain();
+    run_until([&] { return outcomes.size() == 4; });
+
+    EXPECT_EQ(ending_as<Overloaded>(outcomes[0]).retry_after, 1s);
+    EXPECT_EQ(ending_as<Overloaded>(outcomes[1]).retry_after, 1s);
+    EXPECT_EQ(ending_as<Returned>(outcomes[2]).json, "null");
+    EXPECT_EQ(ending_as<Returned>(outcomes[3]).json, "null");
+}
+
 TEST_F(SchedulerTest, ACancelledJobFreesItsSlotAtOnce) {
     asio::cancellation_signal hang_up;
     bool has_ended = false;

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import processes
 import pytest
+import stopping
 from service import STOP_SECONDS, under_way
 
 HELLO = "def main():\n    return 'hello'\n"
@@ -185,6 +186,20 @@ def test_sigterm_under_load_drains_and_ends_in_time(start):  # D-75
     assert status == 0, service.log_end()
     assert statuses <= {200, 400, 503, "closed"}, statuses
     assert service.wait_gone(identities, 1) == []
+
+
+@pytest.mark.parametrize("jobs", [stopping.SHORT, stopping.MIXED], ids=["short", "mixed"])
+def test_a_stop_under_load_cuts_no_request(start, jobs):  # D-75
+    service = start()
+
+    def stop():
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(STOP_SECONDS + 5)
+
+    report = stopping.stop_under_load((service.host, service.port), stop, jobs)
+
+    assert report.faults(STOP_SECONDS) == [], (report.line(), service.log_end())
+    assert service.process.returncode == 0
 
 
 def test_a_second_sigterm_does_not_cut_the_drain_short_uncleanly(start):
