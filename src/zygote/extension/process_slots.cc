@@ -17,7 +17,7 @@
 #include <span>
 #include <utility>
 
-#include "zygote/extension/job_folder.h"
+#include "jail/root/job_folder.h"
 #include "zygote/strays.h"
 
 namespace snapjail::zygote {
@@ -49,7 +49,7 @@ int clean_as_owner(void* argument) {
     }
     // The kernel holds its list of processes meanwhile: no fork() escapes.
     ::kill(-1, SIGKILL);
-    orders.is_clean = empty_job_folder(orders.folder);
+    orders.is_clean = jail::empty_job_folder(orders.folder);
     return 0;
 }
 
@@ -129,7 +129,7 @@ std::string ProcessSlots::job_folder(std::uint32_t slot) {
 bool ProcessSlots::clean(std::uint32_t slot) {
     std::string folder = job_folder(slot);
     if (!has_own_uids()) {
-        return end_strays(is_guest_, {}) && empty_job_folder(folder.c_str());
+        return end_strays(is_guest_, {}) && jail::empty_job_folder(folder.c_str());
     }
     CleanOrders orders{uid_of(slot), folder.c_str(), false};
     return run_clean_as_owner(orders) && end_strays(is_guest_, {});
@@ -174,7 +174,8 @@ bool ProcessSlots::is_past_memory(std::uint32_t slot, const Use& use) const {
 
 bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
     FileOwner owner(uid_of(slot), has_own_uids());
-    FolderUse folder = measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
+    jail::FolderUse folder =
+        jail::measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
     for (pid_t pid : use.processes) {
         folder.bytes += nameless_bytes(pid);
     }
