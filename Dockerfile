@@ -26,7 +26,7 @@ FROM debian:bookworm-slim AS root
 # One root for each slot where a container allows no namespaces; more slots need more.
 ARG ROOTS=16
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 ca-certificates \
+    && apt-get install -y --no-install-recommends python3 ca-certificates libcap2-bin \
         'libboost-json[0-9.]*' libseccomp2 'libspdlog[0-9.]*' 'libprotobuf[0-9]*' \
     && apt-get purge -y 'libboost*-dev' && apt-get autoremove -y \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
@@ -35,6 +35,11 @@ RUN apt-get update \
 COPY --from=build /opt/snapjail /opt/snapjail
 COPY --from=build /out /
 RUN PYTHON_BIN=/opt/snapjail/venv/bin/python snapjail make-roots --count="$ROOTS"
+# What tier process takes, for `docker run --user`: permitted and not effective, so that the program
+# starts where a container grants nothing, too. docs/adr/009 says who gains what by it.
+RUN setcap cap_chown,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_sys_chroot+p \
+        /usr/local/bin/snapjail \
+    && dpkg --purge libcap2-bin
 
 FROM scratch
 COPY --from=root / /

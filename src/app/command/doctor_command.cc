@@ -10,6 +10,7 @@
 #include "app/guest_probe.h"
 #include "base/log.h"
 #include "jail/host_probe.h"
+#include "jail/privileges.h"
 #include "jail/tier_choice.h"
 
 namespace snapjail::app {
@@ -123,6 +124,7 @@ std::string sentence(const Verdict& verdict) {
 
 int examine_host(const Options& options, bool wants_json) {
     log::start("doctor", log::Level::kError);
+    (void)jail::take_up_capabilities();  // What it would have given, the probes then find missing.
     Verdict verdict = examine(options);
     if (wants_json) {
         print_json(verdict);

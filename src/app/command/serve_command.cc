@@ -16,6 +16,7 @@
 #include "app/prepared_zygote.h"
 #include "app/supervisor.h"
 #include "base/log.h"
+#include "jail/privileges.h"
 #include "zygote/cgroup_choice.h"
 
 namespace snapjail::app {
@@ -150,6 +151,7 @@ Result<void> serve_until_told(const Options& options) {
 
 int serve(const Options& options) {
     log::start("supervisor", options.log_level);
+    (void)jail::take_up_capabilities();  // What it would have given, the probes then find missing.
     for (const std::string& name : unknown_settings(environ)) {
         log::warning("unknown_setting", {{"name", name}});
     }

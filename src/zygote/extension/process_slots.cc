@@ -13,10 +13,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include "jail/privileges.h"
 #include "jail/root/job_folder.h"
 #include "zygote/strays.h"
 
@@ -44,7 +46,9 @@ int clean_as_owner(void* argument) {
     if (::syscall(SYS_setgroups, 0, nullptr) != 0 ||
         ::syscall(SYS_setresgid, orders.id, orders.id, orders.id) != 0 ||
         ::syscall(SYS_setresuid, orders.id, orders.id, orders.id) != 0 ||
-        ::syscall(SYS_geteuid) != static_cast<long>(orders.id)) {
+        ::syscall(SYS_geteuid) != static_cast<long>(orders.id) ||
+        // A change from root has done so already; one from another user keeps them all.
+        !jail::drop_capabilities()) {
         return 1;  // Never on: what follows would hit others.
     }
     // The kernel holds its list of processes meanwhile: no fork() escapes.
@@ -89,6 +93,14 @@ class FileOwner {
   private:
     bool applies_;
 };
+
+// Not the wall clock: on a busy machine a look that had to wait would put off the next one by
+// twenty times as long, and jobs can make a machine busy.
+std::chrono::nanoseconds own_cpu_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 // Files that are open and have no name any more: no walk of the folder finds them.
 std::uint64_t nameless_bytes(pid_t pid) {
@@ -185,10 +197,10 @@ bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
 }
 
 void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) {
-    Clock::time_point started = Clock::now();
-    if (watched_.empty() || started < next_look_) {
+    if (watched_.empty() || Clock::now() < next_look_) {
         return;
     }
+    Clock::duration before = own_cpu_time();
     // A process that refuses to be found below its guest (PR_SET_CHILD_SUBREAPER off, then
     // orphaned) is ours now.
     (void)end_strays(is_guest_, {});
@@ -202,8 +214,8 @@ void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) 
             on_overrun(watched.guest, LimitHit::kProcesses);
         }
     }
-    Clock::time_point now = Clock::now();
-    next_look_ = now + std::max<Clock::duration>(kLookEvery, kShareOfTime * (now - started));
+    next_look_ = Clock::now() +
+                 std::max<Clock::duration>(kLookEvery, kShareOfTime * (own_cpu_time() - before));
 }
 
 }  // namespace snapjail::zygote
