@@ -20,7 +20,7 @@ constexpr int kFrontListenerFd = 4;  // Bound and listening.
 constexpr int kFrontSettingsFd = 5;  // A memfd that holds one FrontSettings.
 
 struct FrontSettings {
-    static constexpr std::uint32_t kVersion = 2;
+    static constexpr std::uint32_t kVersion = 3;
     std::uint32_t version = kVersion;
     log::Level log_level = log::Level::kInfo;
     sched::SchedulerLimits scheduler;
@@ -30,7 +30,8 @@ struct FrontSettings {
     std::array<char, 16> tier{};
     std::array<char, 16> mode{};
     std::array<char, 32> python_version{};
-    std::array<char, 512> layers{};  // Separated by commas.
+    std::array<char, 512> layers{};      // Separated by commas.
+    std::array<char, 512> departures{};  // As to_lines() makes them.
 };
 static_assert(std::is_trivially_copyable_v<FrontSettings>);
 

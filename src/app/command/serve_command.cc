@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "app/complaint.h"
+#include "app/departures.h"
 #include "app/prepared_zygote.h"
 #include "app/supervisor.h"
 #include "base/log.h"
@@ -50,6 +51,10 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
     target[size] = '\0';
 }
 
+std::vector<Departure> departures(const PreparedZygote& prepared) {
+    return departures_of(prepared.choice.tier, prepared.spec.plan.places);
+}
+
 const char* mode_name(const Options& options) {
     return options.start == jail::GuestStart::kWarm ? "warm" : "cold";
 }
@@ -77,6 +82,7 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygote& 
     put_text(settings.tier, jail::to_string(prepared.choice.tier));
     put_text(settings.python_version, prepared.spec.interpreter.version);
     put_text(settings.layers, layer_names(prepared));
+    put_text(settings.departures, to_lines(departures(prepared)));
     return settings;
 }
 
@@ -117,8 +123,10 @@ void announce(const Options& options, const PreparedZygote& prepared, const List
         log::warning("tier_process", {{"why", prepared.choice.why_not_full}});
     }
     if (prepared.places && !prepared.places->why_no_roots().empty()) {
-        log::warning("no_roots", {{"why", prepared.places->why_no_roots()},
-                                  {"so", "jobs work in a folder of their own, which is not /tmp"}});
+        log::warning("no_roots", {{"why", prepared.places->why_no_roots()}});
+    }
+    for (const Departure& departure : departures(prepared)) {
+        log::warning("contract_differs", {{"in", departure.name}, {"so", departure.what}});
     }
     if (prepared.slots < options.slots) {
         log::warning("fewer_slots", {{"slots", std::int64_t{prepared.slots}},
