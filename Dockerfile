@@ -43,6 +43,14 @@ RUN setcap cap_chown,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_sys_chroot+p
 
 FROM scratch
 COPY --from=root / /
+# Where a builder's COPY has made plain files of the roots' devices (BuildKit of Docker 20.10 does):
+# who serves may not be allowed to mend it.
+RUN for root in /var/lib/snapjail/roots/[0-9]*; do \
+        for device in null:3 zero:5 full:7 random:8 urandom:9; do \
+            node="$root/dev/${device%:*}"; \
+            [ -c "$node" ] || { rm -f "$node" && mknod -m 666 "$node" c 1 "${device#*:}"; } || exit 1; \
+        done; \
+    done
 LABEL org.opencontainers.image.title="snapjail" \
     org.opencontainers.image.description="Runs untrusted Python, each script in a jail of its own" \
     org.opencontainers.image.licenses="Apache-2.0"

@@ -107,6 +107,19 @@ TEST_F(LinkRoots, TheStampIsThereOnlyWhenTheyAreWhole) {
     EXPECT_EQ(*stamp, "stamp\n");
 }
 
+TEST_F(LinkRoots, APlainFileInPlaceOfADeviceBecomesOne) {
+    fs::create_directories(at("root/dev"));
+    ASSERT_TRUE(write_file(at("root/dev/null"), ""));
+
+    if (!make_devices(at("root"))) {
+        GTEST_SKIP() << "devices may not be made here";
+    }
+
+    EXPECT_TRUE(fs::is_character_file(at("root/dev/null")));
+    EXPECT_TRUE(fs::is_character_file(at("root/dev/urandom")));
+    EXPECT_EQ(::access(at("root/dev/null").c_str(), R_OK | W_OK), 0);
+}
+
 TEST_F(LinkRoots, TheStampTellsInterpretersApart) {
     Interpreter one{.program = "/usr/bin/python3", .version = "3.11.2", .paths = {}};
     Interpreter other = one;
