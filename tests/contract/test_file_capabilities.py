@@ -112,6 +112,23 @@ def test_each_process_has_what_it_needs_and_no_more(start_as_user):
     assert service.execute(OWN_CAPABILITIES).result == [0, 0, 0]
 
 
+def test_where_roots_cannot_be_prepared_jobs_still_have_ids(folder, start_as_user):
+    """As with --read-only. What was given up to try it has been taken up again."""
+    in_the_way = folder / "roots/0/tmp"
+    shutil.rmtree(in_the_way)  # With what a guest that only waited had in it.
+    in_the_way.touch()
+    try:
+        service = start_as_user()
+    finally:
+        in_the_way.unlink()
+        in_the_way.mkdir()
+    health = service.ask("GET", "/health").json
+
+    assert "own user ids" in health["layers"] and "own roots" not in health["layers"]
+    assert set(health["departures"]) == {"tmp", "dev_shm"}
+    assert service.execute("import os\ndef main(): return os.getuid()").result not in (0, USER)
+
+
 @pytest.mark.parametrize(
     "before",
     [

@@ -19,6 +19,7 @@
 
 #include "base/syscall.h"
 #include "jail/landlock.h"
+#include "jail/privileges.h"
 #include "jail/root/job_folder.h"
 #include "jail/root/link_roots.h"
 
@@ -102,7 +103,9 @@ class FolderOwner {
     ~FolderOwner() {
         ::setfsuid(uid_);
         ::setfsgid(gid_);
-        // Lost by the change, and with it our files in /proc.
+        // Lost by the change: from a root's file system id to another, what is in effect of CHOWN
+        // and the like; and our files in /proc.
+        (void)take_up_capabilities();
         ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     }
 
