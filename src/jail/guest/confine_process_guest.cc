@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,9 +99,8 @@ bool do_process_walls_stand(const JailPlan& plan) noexcept {
 }
 
 SetupFailure verify(const JailPlan& plan, const ProcessPlace& place) noexcept {
-    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
-        ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER || has_capabilities() ||
-        !has_expected_ids(plan, place.slot)) {
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || !do_filters_stand(plan) ||
+        has_capabilities() || !has_expected_ids(plan, place.slot)) {
         return kBroken;
     }
     struct stat status {};
