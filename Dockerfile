@@ -26,7 +26,7 @@ FROM debian:bookworm-slim AS root
 # One root for each slot where a container allows no namespaces; more slots need more.
 ARG ROOTS=16
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 ca-certificates \
+    && apt-get install -y --no-install-recommends python3 ca-certificates libcap2-bin \
         'libboost-json[0-9.]*' libseccomp2 'libspdlog[0-9.]*' 'libprotobuf[0-9]*' \
     && apt-get purge -y 'libboost*-dev' && apt-get autoremove -y \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
@@ -35,9 +35,22 @@ RUN apt-get update \
 COPY --from=build /opt/snapjail /opt/snapjail
 COPY --from=build /out /
 RUN PYTHON_BIN=/opt/snapjail/venv/bin/python snapjail make-roots --count="$ROOTS"
+# What tier process takes, for `docker run --user`: permitted and not effective, so that the program
+# starts where a container grants nothing, too. docs/adr/009 says who gains what by it.
+RUN setcap cap_chown,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_sys_chroot+p \
+        /usr/local/bin/snapjail \
+    && dpkg --purge libcap2-bin
 
 FROM scratch
 COPY --from=root / /
+# Where a builder's COPY has made plain files of the roots' devices (BuildKit of Docker 20.10 does):
+# who serves may not be allowed to mend it.
+RUN for root in /var/lib/snapjail/roots/[0-9]*; do \
+        for device in null:3 zero:5 full:7 random:8 urandom:9; do \
+            node="$root/dev/${device%:*}"; \
+            [ -c "$node" ] || { rm -f "$node" && mknod -m 666 "$node" c 1 "${device#*:}"; } || exit 1; \
+        done; \
+    done
 LABEL org.opencontainers.image.title="snapjail" \
     org.opencontainers.image.description="Runs untrusted Python, each script in a jail of its own" \
     org.opencontainers.image.licenses="Apache-2.0"

@@ -1,6 +1,7 @@
 """Fixtures and reporting: one service for the session, others for tests that need their own."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -53,6 +54,31 @@ def skip_without_namespaces(request):
     marker = request.node.get_closest_marker("full_tier")
     if marker and request.getfixturevalue("tier") != "full":
         pytest.skip(f"tier process: {marker.args[0]}")
+
+
+@pytest.fixture(scope="session")
+def departures(service):
+    """In what this host's jobs differ from the contract, as the service itself says it."""
+    return service.ask("GET", "/health").json["departures"]
+
+
+@pytest.fixture(autouse=True)
+def skip_departures(request):
+    """Few promises take more than every host gives. test_module_semantics.py holds the service to
+    what it says here: each departure is looked for, and no other is there."""
+    marker = request.node.get_closest_marker("promised")
+    if marker and marker.args[0] in request.getfixturevalue("departures"):
+        pytest.skip(f"this host: {request.getfixturevalue('departures')[marker.args[0]]}")
+
+
+@pytest.fixture(scope="session")
+def is_script(execute, departures):
+    """Tells the file that a script stands in from all others."""
+    pattern = "/tmp/script[.]py"
+    if "tmp" in departures:
+        folder = execute("import os\ndef main(): return os.getcwd()").result
+        pattern = re.escape(os.path.dirname(folder)) + "/[0-9]+/script[.]py"
+    return lambda path: re.fullmatch(pattern, path) is not None
 
 
 @pytest.fixture(scope="session")

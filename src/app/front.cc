@@ -82,6 +82,18 @@ class Front {
                 .health_json = [this] { return health_json(); }};
     }
 
+    boost::json::object departures() const {
+        boost::json::object departures;
+        std::string_view rest(settings_.departures.data());
+        while (!rest.empty()) {
+            std::string_view line = rest.substr(0, rest.find('\n'));
+            std::size_t equals = std::min(line.find('='), line.size());
+            departures[line.substr(0, equals)] = line.substr(std::min(equals + 1, line.size()));
+            rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        }
+        return departures;
+    }
+
     std::string health_json() const {
         sched::SchedulerStats stats = scheduler_.stats();
         boost::json::array layers;
@@ -102,6 +114,7 @@ class Front {
             {"mode", settings_.mode.data()},
             {"python", settings_.python_version.data()},
             {"layers", std::move(layers)},
+            {"departures", departures()},
             {"guests", {{"waiting", stats.guests_waiting}, {"running", stats.guests_running}}},
             {"profiles", std::move(profiles)},
             {"queued", stats.jobs_queued},

@@ -32,9 +32,10 @@ struct FrontSettings {
     std::array<char, 16> tier{};
     std::array<char, 16> mode{};
     std::array<char, 32> python_version{};
-    std::array<char, 512> layers{};  // Separated by commas.
     // As zygote::parse_profiles reads it, interpreters included: what draws a script to one counts.
     std::array<char, kProfilesTextBytesMax + 1> profiles{};
+    std::array<char, 512> layers{};      // Separated by commas.
+    std::array<char, 512> departures{};  // As to_lines() makes them.
 };
 static_assert(std::is_trivially_copyable_v<FrontSettings>);
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "app/departures.h"
 #include "app/job_runner.h"
 #include "sched/outcome.h"
 
@@ -47,6 +48,9 @@ def main():
         "user": "root" if 0 in (os.getuid(), os.geteuid(), os.getgid()) else "not root",
         "own folder": " ".join(os.listdir(os.getcwd())),
         "memory": "bounded" if resource.getrlimit(resource.RLIMIT_AS)[1] > 0 else "unbounded",
+        "/tmp": tried(lambda: open("/tmp/probe", "w")),
+        "/dev/shm": tried(lambda: open("/dev/shm/probe", "w")),
+        "processes": str(resource.getrlimit(resource.RLIMIT_NPROC)[1]),
     }
 )";
 
@@ -71,6 +75,33 @@ constexpr Expectation kExpectations[] = {
     {"memory", "bounded", "bounded"},
 };
 
+// What the contract promises, and a host may not give: no wall.
+struct Promise {
+    const char* name;
+    std::string_view kept;
+    Departure otherwise;
+};
+
+std::string_view text_of(const boost::json::object& seen, const char* name) {
+    const auto* value = seen.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string_view(value->get_string())
+                                                  : "nothing";
+}
+
+jail::HostLayer make_row(const Promise& promise, const boost::json::object& seen) {
+    std::string_view text = text_of(seen, promise.name);
+    jail::HostLayer row{.name = std::string("contract: ") + promise.name,
+                        .need = jail::Need::kInformative,
+                        .stands = text == promise.kept,
+                        .detail = "as promised",
+                        .remedy = {}};
+    if (!row.stands) {
+        row.detail = std::string(promise.otherwise.what) + " (seen " + std::string(text) + ")";
+        row.remedy = kWholeContractRemedy;
+    }
+    return row;
+}
+
 bool is_one_of(std::string_view seen, std::string_view expected) {
     std::string all = "|" + std::string(expected) + "|";
     return all.find("|" + std::string(seen) + "|") != std::string::npos;
@@ -78,10 +109,7 @@ bool is_one_of(std::string_view seen, std::string_view expected) {
 
 jail::HostLayer make_row(const Expectation& expectation, std::string_view expected,
                          const boost::json::object& seen) {
-    const auto* value = seen.if_contains(expectation.name);
-    std::string text = value != nullptr && value->is_string()
-                           ? std::string(value->get_string().c_str())
-                           : "nothing";
+    std::string text(text_of(seen, expectation.name));
     jail::HostLayer row{.name = std::string("inside: ") + expectation.name,
                         .stands = is_one_of(text, expected),
                         .detail = "expected " + std::string(expected) + ", seen " + text,
@@ -120,6 +148,12 @@ Result<std::vector<jail::HostLayer>> probe_guest(const Options& options, jail::T
         rows.push_back(make_row(expectation,
                                 tier == jail::Tier::kFull ? expectation.full : expectation.process,
                                 seen.get_object()));
+    }
+    const std::string processes_max = std::to_string(options.limits.processes_max);
+    for (const Promise& promise :
+         {Promise{"/tmp", "done", kNoOwnTmp}, Promise{"/dev/shm", "done", kNoSharedMemory},
+          Promise{"processes", processes_max, kProcessesAreWatched}}) {
+        rows.push_back(make_row(promise, seen.get_object()));
     }
     return rows;
 }

@@ -1,6 +1,7 @@
 #include "jail/confine_front.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -61,9 +62,12 @@ Result<void> require(const char* step, bool ok) {
 // Takes away what belongs to a user and to namespaces; the names of those layers that stand.
 Result<std::vector<std::string>> leave_the_host() {
     bool is_root = ::geteuid() == 0;
+    // Root, or by way of file capabilities.
+    bool may_change_user =
+        is_root || hold_capabilities(capability_set(CAP_SETUID) | capability_set(CAP_SETGID));
     bool has_namespaces = is_root && ::unshare(kNamespaces) == 0;
     bool has_empty_root = has_namespaces && enter_empty_root();
-    if (is_root) {
+    if (may_change_user) {
         empty_bounding_set();
         TRY(require("change the user", become_another_user()));
     }
@@ -73,7 +77,7 @@ Result<std::vector<std::string>> leave_the_host() {
         empty_bounding_set();
     }
     std::vector<std::string> layers;
-    if (is_root) {
+    if (may_change_user) {
         layers.emplace_back("own user");
     }
     if (has_namespaces) {
@@ -92,6 +96,7 @@ Result<std::vector<std::string>> confine_front() {
     SeccompProgram filter = TRY(compile_front_filter());
     std::uint32_t abi = landlock_abi();
 
+    TRY(require("take up capabilities", take_up_capabilities()));
     std::vector<std::string> layers = TRY(leave_the_host());
     TRY(require("drop capabilities", drop_capabilities()));
     TRY(require("set rlimits", forbid_new_processes_and_cores()));

@@ -40,6 +40,11 @@ constexpr std::string_view kUnmaskProc =
     "docker run --security-opt systempaths=unconfined; Kubernetes: procMount: Unmasked";
 constexpr std::string_view kUseKernelSeccomp = "a kernel with CONFIG_SECCOMP_FILTER";
 
+// The image's program has them as file capabilities, for those who are not root: docs/adr/009.
+constexpr std::string_view kGiveSlotKeepers =
+    "start as root, or the image as anybody, with the capabilities SETUID, SETGID and SYS_CHROOT "
+    "(Docker gives them, --cap-drop takes them) and without no-new-privileges";
+
 constexpr std::string_view kAllowCgroups =
     "docker run --privileged --cgroupns=host; systemd: Delegate=memory pids cpu";
 
@@ -230,15 +235,8 @@ constexpr ProbeRow kRows[] = {
 };
 
 constexpr ProbeRow kProcessRows[] = {
-    {kOwnUidsLayer, 0, try_own_uid,
-     "docker run without --user, and with the capabilities SETUID and SETGID, which it gives "
-     "unless "
-     "told not to",
-     Need::kInformative},
-    {kOwnRootsLayer, 0, try_chroot,
-     "docker run without --user, and with the capability SYS_CHROOT, which it gives unless told "
-     "not to",
-     Need::kInformative},
+    {kOwnUidsLayer, 0, try_own_uid, kGiveSlotKeepers, Need::kInformative},
+    {kOwnRootsLayer, 0, try_chroot, kGiveSlotKeepers, Need::kInformative},
     {"no_new_privs", 0, try_no_new_privs, "a kernel from 3.5 on"},
     {"rlimits", 0, try_rlimits, "a container's seccomp filter that allows setrlimit"},
     {"landlock", 0, try_landlock,

@@ -23,6 +23,7 @@
 #include "base/syscall.h"
 #include "jail/cgroup/slot_cgroup.h"
 #include "jail/landlock.h"
+#include "jail/privileges.h"
 #include "jail/root/build_root.h"
 #include "jail/seccomp_policy.h"
 #include "zygote/protocol.h"
@@ -81,19 +82,24 @@ bool take_mapped_ids(const ChildOrders& orders) noexcept {
            (::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0);
 }
 
-// Tier `process`: what putting guests into their places takes, if we have it at all; an exec gives
-// no more than the bounding set holds.
+// Tier `process`: what putting guests into their places takes, if we have it at all.
+constexpr jail::CapabilitySet kSlotKeeper =
+    jail::capability_set(CAP_SYS_CHROOT) | jail::capability_set(CAP_SETUID) |
+    jail::capability_set(CAP_SETGID) | jail::capability_set(CAP_KILL) |
+    jail::capability_set(CAP_SETPCAP);
+
+// An exec gives root no more than the bounding set holds, and everybody else what is handed on.
 bool keep_capabilities_of_a_slot_keeper() noexcept {
     for (int capability = 0; capability < 64; ++capability) {
-        bool is_kept = capability == CAP_SYS_CHROOT || capability == CAP_SETUID ||
-                       capability == CAP_SETGID || capability == CAP_KILL ||
-                       capability == CAP_SETPCAP;
-        if (!is_kept && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
-            // Past the last that this kernel knows; or not ours to drop, having none.
-            return errno == EINVAL || errno == EPERM;
+        if ((kSlotKeeper & jail::capability_set(capability)) == 0 &&
+            ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
+            if (errno != EINVAL && errno != EPERM) {
+                return false;
+            }
+            break;  // Past the last that this kernel knows; or not ours to drop, having none.
         }
     }
-    return true;
+    return ::geteuid() == 0 || jail::hand_on_capabilities(kSlotKeeper);
 }
 
 bool arrange_descriptors(const ChildOrders& orders, int proc_self) noexcept {

@@ -189,7 +189,7 @@ def pass_time(seconds):
 @pytest.mark.seconds(120)
 def test_frozen_between_requests_it_answers_at_once_and_right(throttled, freezer):
     """Right after an answer: in the midst of guests that end, and others that are made."""
-    script = "import os\ndef main(): return [sum(range(1000)), os.listdir('/tmp')]"
+    script = "import os\ndef main(): return [sum(range(1000)), os.listdir()]"
     expected = [499500, ["script.py"]]
     for seconds in (0.05, 0.3, 1, 3, 0.05, 0.3):
         assert {a.status for a in throttled.execute_all([HELLO] * 6)} == {200}

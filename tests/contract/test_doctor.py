@@ -44,6 +44,40 @@ def test_each_wall_is_tried_from_inside(isolation, status):
     assert all("expected" in row["detail"] and "seen" in row["detail"] for row in inside(verdict))
 
 
+def promises(verdict):
+    return {
+        row["name"].removeprefix("contract: "): row
+        for row in verdict["layers"]
+        if row["name"].startswith("contract: ")
+    }
+
+
+def test_what_differs_from_the_contract_is_told_and_forbids_nothing(tmp_path):
+    code, verdict = run_doctor("--isolation=process", f"--roots={tmp_path}")
+    if os.geteuid() != 0:
+        pytest.skip("only root gives each slot an id, which bounds processes")
+
+    rows = promises(verdict)
+    assert (code, verdict["tier"]) == (PROCESS, "process")
+    assert {name: row["stands"] for name, row in rows.items()} == {
+        "/tmp": False,
+        "/dev/shm": False,
+        "processes": True,
+    }
+    assert "os.getcwd()" in rows["/tmp"]["detail"] and rows["/tmp"]["remedy"]
+    assert "multiprocessing" in rows["/dev/shm"]["detail"]
+    assert not any(row["required"] for row in rows.values())
+
+
+def test_tier_full_keeps_the_contract_whole():
+    _, verdict = run_doctor("--isolation=full")
+    if verdict["tier"] is None:
+        pytest.skip(f"this host gives no tier full: {verdict['why']}")
+
+    assert len(promises(verdict)) == 3
+    assert all(row["stands"] for row in promises(verdict).values())
+
+
 WITHOUT_NAMESPACES = [
     "unshare",
     "--user",

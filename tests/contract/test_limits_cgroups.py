@@ -39,7 +39,7 @@ def main():
     return held
 """
 FILL_TMP = """
-    with open('/tmp/filler', 'wb', buffering=0) as file:
+    with open('filler', 'wb', buffering=0) as file:
         for _ in range({mib}):
             file.write(b'x' * 2**20)
 """

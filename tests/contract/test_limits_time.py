@@ -198,7 +198,15 @@ def main():
 
 
 @pytest.mark.both_modes
-@pytest.mark.parametrize("name", DUE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.promised("dev_shm")] if "process pool" in name else []
+        )
+        for name in DUE
+    ],
+)
 def test_nothing_that_runs_on_delays_the_answer(service, name):
     answer = service.execute(DUE[name])
 

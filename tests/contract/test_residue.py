@@ -41,7 +41,7 @@ MIX = [
         "args=(9,)).start()\n    return 1",
         {None},
     ),
-    (20, "def main():\n    open('/tmp/left', 'w').write('x' * 10**6)\n    return 1", {None}),
+    (20, "def main():\n    open('left', 'w').write('x' * 10**6)\n    return 1", {None}),
     (
         20,
         "import os, socket\ndef main():\n    global kept\n"

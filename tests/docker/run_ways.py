@@ -41,8 +41,11 @@ WAYS = [
     Way("no flag", []),
     Way("`--user 1000`", ["--user=1000"]),
     Way(
-        "`--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`",
-        ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"],
+        "`--user 1000 --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`",
+        [
+            *("--user=1000", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
+            "--security-opt=no-new-privileges",
+        ],
     ),
     Way(
         "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined`",

@@ -1,4 +1,4 @@
-# Attack: find a file that an earlier job left in /tmp.
+# Attack: find a file that an earlier job left in /tmp, or in its own folder if that is another.
 # Expect: false
 # Control: true
 # First: leave
@@ -6,14 +6,16 @@
 
 
 def leave():
-    open("/tmp/" + TARGET["token"], "w").close()
+    open(TARGET["token"], "w").close()
+    outcome(lambda: open("/tmp/" + TARGET["token"], "w").close())
 
 
 def main():
-    return os.path.exists("/tmp/" + TARGET["token"])
+    return any(os.path.exists(folder + TARGET["token"]) for folder in ("", "/tmp/"))
 
 
 def control():
     found = main()
-    os.unlink("/tmp/" + TARGET["token"])
+    for folder in ("", "/tmp/"):
+        outcome(os.unlink, folder + TARGET["token"])
     return found

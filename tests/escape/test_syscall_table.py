@@ -254,6 +254,7 @@ def main():
 """
 
 
+@pytest.mark.promised("dev_shm")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_pool_of_processes_works(service, method):
     assert service.execute(POOL.replace("METHOD", method)).result == [1, 2]

@@ -14,6 +14,7 @@
 #include "app/complaint.h"
 #include "app/job_runner.h"
 #include "base/syscall.h"
+#include "jail/privileges.h"
 
 namespace snapjail::app {
 namespace {
@@ -104,6 +105,7 @@ int exit_status_of(const sched::Ending& ending, bool is_result_valid) {
 
 int run_file(const std::string& file, const Options& options) {
     log::start("run", options.log_level);
+    (void)jail::take_up_capabilities();  // What it would have given, the probes then find missing.
     auto script = read_script(file, options.script_bytes_max);
     if (!script) {
         std::fprintf(stderr, "snapjail: %s\n", script.error().to_string().c_str());

@@ -13,9 +13,11 @@
 #include <utility>
 
 #include "app/complaint.h"
+#include "app/departures.h"
 #include "app/prepared_zygote.h"
 #include "app/supervisor.h"
 #include "base/log.h"
+#include "jail/privileges.h"
 #include "zygote/cgroup_choice.h"
 
 namespace snapjail::app {
@@ -49,6 +51,10 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
     target[size] = '\0';
 }
 
+std::vector<Departure> departures(const PreparedZygotes& prepared) {
+    return departures_of(prepared.choice.tier, prepared.specs.front().plan.places);
+}
+
 const char* mode_name(const Options& options) {
     return options.start == jail::GuestStart::kWarm ? "warm" : "cold";
 }
@@ -77,6 +83,7 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygotes&
     put_text(settings.python_version, prepared.specs.front().interpreter.version);
     put_text(settings.layers, layer_names(prepared));
     put_text(settings.profiles, to_text(options.profiles));
+    put_text(settings.departures, to_lines(departures(prepared)));
     return settings;
 }
 
@@ -126,8 +133,10 @@ void announce(const Options& options, const PreparedZygotes& prepared, const Lis
         log::warning("tier_process", {{"why", prepared.choice.why_not_full}});
     }
     if (prepared.places && !prepared.places->why_no_roots().empty()) {
-        log::warning("no_roots", {{"why", prepared.places->why_no_roots()},
-                                  {"so", "jobs work in a folder of their own, which is not /tmp"}});
+        log::warning("no_roots", {{"why", prepared.places->why_no_roots()}});
+    }
+    for (const Departure& departure : departures(prepared)) {
+        log::warning("contract_differs", {{"in", departure.name}, {"so", departure.what}});
     }
     if (prepared.slots < options.slots) {
         log::warning("fewer_slots", {{"slots", std::int64_t{prepared.slots}},
@@ -172,6 +181,7 @@ Result<void> serve_until_told(const Options& options) {
 
 int serve(const Options& options) {
     log::start("supervisor", options.log_level);
+    (void)jail::take_up_capabilities();  // What it would have given, the probes then find missing.
     for (const std::string& name : unknown_settings(environ)) {
         log::warning("unknown_setting", {{"name", name}});
     }

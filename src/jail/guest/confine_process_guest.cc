@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <csignal>
 
 #include "jail/guest/guest_steps.h"
+#include "jail/guest/verify_guest.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
 
@@ -25,6 +25,9 @@ bool dies_with(pid_t zygote) noexcept {
 }
 
 bool raise_oom_score(const JailPlan& plan) noexcept {
+    // A zygote that is not root has lost this by its file system ids (setfsuid), and the file would
+    // be root's.
+    (void)::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     ShortText score;
     score << static_cast<std::uint64_t>(plan.oom_score_adj);
     // Best effort: a container's /proc may be read-only, and nothing else depends on it.
@@ -86,10 +89,18 @@ bool has_expected_ids(const JailPlan& plan, std::uint32_t slot) noexcept {
            effective_group == id && saved_group == id && ::getgroups(0, nullptr) == 0;
 }
 
+// What is asked before the guest's own filter, which forbids these questions.
+bool do_process_walls_stand(const JailPlan& plan) noexcept {
+    int death_signal = 0;
+    return ::prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0) == 0 && death_signal == SIGKILL &&
+           !has_ambient_capabilities() &&
+           // An id of its own takes capabilities, and with those the bounding set can be emptied.
+           !(has_own_uid(plan) && has_bounding_capabilities()) && are_rlimits_set(plan);
+}
+
 SetupFailure verify(const JailPlan& plan, const ProcessPlace& place) noexcept {
-    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
-        ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER || has_capabilities() ||
-        !has_expected_ids(plan, place.slot)) {
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || !do_filters_stand(plan) ||
+        has_capabilities() || !has_expected_ids(plan, place.slot)) {
         return kBroken;
     }
     struct stat status {};
@@ -145,7 +156,11 @@ SetupFailure confine_process_guest(const JailPlan& plan, const ProcessPlace& pla
     // Changing the id has cleared both: see prctl(2). Dumpable, so that the zygote may read how
     // much memory is the job's own; other jobs have another id, or Landlock between.
     ok = ok && require(SetupStep::kParentDeath, dies_with(place.zygote)) &&
-         require(SetupStep::kParentDeath, ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0) &&
+         require(SetupStep::kParentDeath, ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+    if (ok && !do_process_walls_stand(plan)) {
+        return kBroken;
+    }
+    ok = ok &&
          // Last: it forbids the calls above.
          require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
     return ok ? verify(plan, place) : failed;

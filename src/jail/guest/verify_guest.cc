@@ -36,7 +36,6 @@ constexpr std::array<NamespaceRow, 5> kOwnNamespaces{{{Layer::kUserNamespace, "n
                                                       {Layer::kUtsNamespace, "ns/uts"},
                                                       {Layer::kCgroupNamespace, "ns/cgroup"}}};
 constexpr uid_t kOverflowId = 65534;  // What the kernel calls an id that is not mapped.
-constexpr int kCapabilitiesMax = 64;
 // Where no procfs lists them. Whatever is inherited lies low: descriptors are given out so.
 constexpr int kDescriptorsTriedPastResult = 64;
 
@@ -85,26 +84,6 @@ bool are_listed_as_planned(const JailPlan& plan, int listing) noexcept {
     }
 }
 
-bool has_bounding_capabilities() noexcept {
-    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
-        int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
-        if (held != 0) {
-            return held > 0 || errno != EINVAL;  // Past the last one that this kernel knows.
-        }
-    }
-    return false;
-}
-
-bool has_ambient_capabilities() noexcept {
-    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
-        int held = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
-        if (held != 0) {
-            return held > 0 || errno != EINVAL;
-        }
-    }
-    return false;
-}
-
 bool are_ids_planned(const JailPlan& plan) noexcept {
     bool is_mapped = plan.has_proc != 0;
     bool has_own = plan.layers.is_expected(Layer::kUserNamespace);
@@ -118,18 +97,6 @@ bool are_ids_planned(const JailPlan& plan) noexcept {
            gids == std::array<gid_t, 3>{gid, gid, gid} &&
            // An ordinary user's groups stay: only root may leave them.
            (plan.keeps_groups != 0 || ::getgroups(0, nullptr) == 0);
-}
-
-bool are_rlimits_set(const JailPlan& plan) noexcept {
-    for (std::uint32_t i = 0; i < plan.rlimit_count; ++i) {
-        const RlimitRule& rule = plan.rlimits[i];
-        rlimit value{};
-        if (::getrlimit(static_cast<__rlimit_resource_t>(rule.resource), &value) != 0 ||
-            value.rlim_cur != rule.soft || value.rlim_max != rule.hard) {
-            return false;
-        }
-    }
-    return true;
 }
 
 bool is_mounted(const char* path, long type, unsigned long flags) noexcept {
@@ -216,6 +183,18 @@ bool are_descriptors_as_planned(const JailPlan& plan, int listing) noexcept {
     }
     for (int fd = 0; fd < plan.result_fd + kDescriptorsTriedPastResult; ++fd) {
         if ((::fcntl(fd, F_GETFD) >= 0) != is_planned(plan, fd, listing)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool are_rlimits_set(const JailPlan& plan) noexcept {
+    for (std::uint32_t i = 0; i < plan.rlimit_count; ++i) {
+        const RlimitRule& rule = plan.rlimits[i];
+        rlimit value{};
+        if (::getrlimit(static_cast<__rlimit_resource_t>(rule.resource), &value) != 0 ||
+            value.rlim_cur != rule.soft || value.rlim_max != rule.hard) {
             return false;
         }
     }

@@ -33,6 +33,9 @@ bool are_namespaces_own(const JailPlan& plan, int proc_self,
 // the folder /proc/self/fd, or -1: then the first numbers are tried one by one.
 bool are_descriptors_as_planned(const JailPlan& plan, int listing) noexcept;
 
+// The limits are those of the plan, soft and hard.
+bool are_rlimits_set(const JailPlan& plan) noexcept;
+
 // The rest, once everything else is done: no_new_privs, capabilities, ids and groups, limits,
 // mounts, Landlock. Before the guest's filter, which forbids some of the questions.
 bool do_walls_stand(const JailPlan& plan) noexcept;

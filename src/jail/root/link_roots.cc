@@ -146,6 +146,8 @@ bool make_devices(const std::string& root) noexcept {
         if (::lstat(path.c_str(), &status) == 0 && S_ISCHR(status.st_mode)) {
             continue;
         }
+        // A plain file of that name is what some builders of images make of a device.
+        (void)::unlink(path.c_str());
         dev_t number = makedev(device.major_number, device.minor_number);
         if (::mknod(path.c_str(), S_IFCHR | 0666, number) != 0 ||
             ::chmod(path.c_str(), 0666) != 0) {

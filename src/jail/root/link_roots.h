@@ -29,7 +29,7 @@ Result<LinkedRoots> link_roots(const RootTree& tree, const std::string& stamp,
                                const std::string& folder, std::uint32_t count,
                                const std::function<void(std::uint32_t)>& on_progress);
 
-// Gives the root its device nodes, if it has none yet. False: not here.
+// Gives the root its device nodes, in place of whatever else has their names. False: not here.
 bool make_devices(const std::string& root) noexcept;
 
 }  // namespace snapjail::jail

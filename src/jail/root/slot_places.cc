@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +19,8 @@
 
 #include "base/syscall.h"
 #include "jail/landlock.h"
+#include "jail/privileges.h"
+#include "jail/root/job_folder.h"
 #include "jail/root/link_roots.h"
 
 namespace snapjail::jail {
@@ -81,9 +85,50 @@ std::uint32_t choose_first_uid() {
     return are_mapped(high) ? high : low;
 }
 
+// For as long as it lives we are the folder's owner where files are concerned. The kernel lets do
+// so who may change his id; for another, what follows fails.
+class FolderOwner {
+  public:
+    explicit FolderOwner(const std::string& folder)
+        : uid_(static_cast<uid_t>(::setfsuid(kNobody))),
+          gid_(static_cast<gid_t>(::setfsgid(kNobody))) {
+        struct stat status {};
+        if (::lstat(folder.c_str(), &status) == 0) {
+            ::setfsgid(status.st_gid);
+            ::setfsuid(status.st_uid);
+        }
+    }
+    FolderOwner(const FolderOwner&) = delete;
+    FolderOwner& operator=(const FolderOwner&) = delete;
+    ~FolderOwner() {
+        ::setfsuid(uid_);
+        ::setfsgid(gid_);
+        // Lost by the change: from a root's file system id to another, what is in effect of CHOWN
+        // and the like; and our files in /proc.
+        (void)take_up_capabilities();
+        ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    }
+
+  private:
+    static constexpr uid_t kNobody = static_cast<uid_t>(-1);  // Changes nothing, says who we are.
+    uid_t uid_;
+    gid_t gid_;
+};
+
+// A new folder, in place of what a service has left that did not end by itself: what is in that is
+// the id's that it had, and no guest of ours could remove it.
+bool renew_folder(const std::string& path) {
+    {
+        FolderOwner owner(path);
+        (void)empty_job_folder(path.c_str());
+    }
+    // Not empty, or no folder: then mkdir fails.
+    (void)::rmdir(path.c_str());
+    return ::mkdir(path.c_str(), 0700) == 0;
+}
+
 bool give_folder(const std::string& path, std::uint32_t id) {
-    return (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) &&
-           (id == 0 || ::chown(path.c_str(), id, id) == 0) && ::chmod(path.c_str(), 0700) == 0;
+    return ::chmod(path.c_str(), 0700) == 0 && (id == 0 || ::chown(path.c_str(), id, id) == 0);
 }
 
 bool is_covered(const std::string& path, const ProcessPlaces& places) {
@@ -197,6 +242,8 @@ Result<void> SlotPlaces::use_roots(const SlotPlacesSettings& settings) {
         return Error{ErrorKind::kUnsupported, "use the roots", 0,
                      "those in " + folder + " were made for another interpreter or release"};
     }
+    // Laid by root, when an image was built; who serves may be another.
+    FolderOwner owner(folder);
     std::uint32_t count = 0;
     for (std::uint32_t number = 0; number < kPlacesMax && count < settings.slots; ++number) {
         std::string root = folder + "/" + std::to_string(number);
@@ -208,7 +255,8 @@ Result<void> SlotPlaces::use_roots(const SlotPlacesSettings& settings) {
             continue;
         }
         std::string tmp = root + "/tmp";
-        if (!make_devices(root) || !give_folder(tmp, places_.slot_uid_first + count)) {
+        if (!make_devices(root) || !renew_folder(tmp) ||
+            !give_folder(tmp, places_.slot_uid_first + count)) {
             return Error::from_errno("prepare a root", errno, root);
         }
         TRY(place_file(root + kOwnWrapperPath, settings.own_wrapper));
@@ -245,7 +293,8 @@ Result<void> SlotPlaces::make_folders(const SlotPlacesSettings& settings) {
             std::string path = folder + "/" + std::to_string(slot);
             places_.numbers[slot] = static_cast<std::uint16_t>(slot);
             bool has_uids = places_.slot_uid_first != 0;
-            if (!give_folder(path, has_uids ? places_.slot_uid_first + slot : 0)) {
+            if (::mkdir(path.c_str(), 0700) != 0 ||
+                !give_folder(path, has_uids ? places_.slot_uid_first + slot : 0)) {
                 return Error::from_errno("make a job's folder", errno, path);
             }
         }

@@ -13,11 +13,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <utility>
 
-#include "zygote/extension/job_folder.h"
+#include "jail/privileges.h"
+#include "jail/root/job_folder.h"
 #include "zygote/strays.h"
 
 namespace snapjail::zygote {
@@ -44,12 +46,14 @@ int clean_as_owner(void* argument) {
     if (::syscall(SYS_setgroups, 0, nullptr) != 0 ||
         ::syscall(SYS_setresgid, orders.id, orders.id, orders.id) != 0 ||
         ::syscall(SYS_setresuid, orders.id, orders.id, orders.id) != 0 ||
-        ::syscall(SYS_geteuid) != static_cast<long>(orders.id)) {
+        ::syscall(SYS_geteuid) != static_cast<long>(orders.id) ||
+        // A change from root has done so already; one from another user keeps them all.
+        !jail::drop_capabilities()) {
         return 1;  // Never on: what follows would hit others.
     }
     // The kernel holds its list of processes meanwhile: no fork() escapes.
     ::kill(-1, SIGKILL);
-    orders.is_clean = empty_job_folder(orders.folder);
+    orders.is_clean = jail::empty_job_folder(orders.folder);
     return 0;
 }
 
@@ -90,6 +94,14 @@ class FileOwner {
     bool applies_;
 };
 
+// Not the wall clock: on a busy machine a look that had to wait would put off the next one by
+// twenty times as long, and jobs can make a machine busy.
+std::chrono::nanoseconds own_cpu_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 // Files that are open and have no name any more: no walk of the folder finds them.
 std::uint64_t nameless_bytes(pid_t pid) {
     std::string path = "/proc/" + std::to_string(pid) + "/fd";
@@ -129,7 +141,7 @@ std::string ProcessSlots::job_folder(std::uint32_t slot) {
 bool ProcessSlots::clean(std::uint32_t slot) {
     std::string folder = job_folder(slot);
     if (!has_own_uids()) {
-        return end_strays(is_guest_, {}) && empty_job_folder(folder.c_str());
+        return end_strays(is_guest_, {}) && jail::empty_job_folder(folder.c_str());
     }
     CleanOrders orders{uid_of(slot), folder.c_str(), false};
     return run_clean_as_owner(orders) && end_strays(is_guest_, {});
@@ -174,7 +186,8 @@ bool ProcessSlots::is_past_memory(std::uint32_t slot, const Use& use) const {
 
 bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
     FileOwner owner(uid_of(slot), has_own_uids());
-    FolderUse folder = measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
+    jail::FolderUse folder =
+        jail::measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
     for (pid_t pid : use.processes) {
         folder.bytes += nameless_bytes(pid);
     }
@@ -184,10 +197,10 @@ bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
 }
 
 void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) {
-    Clock::time_point started = Clock::now();
-    if (watched_.empty() || started < next_look_) {
+    if (watched_.empty() || Clock::now() < next_look_) {
         return;
     }
+    Clock::duration before = own_cpu_time();
     // A process that refuses to be found below its guest (PR_SET_CHILD_SUBREAPER off, then
     // orphaned) is ours now.
     (void)end_strays(is_guest_, {});
@@ -201,8 +214,8 @@ void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) 
             on_overrun(watched.guest, LimitHit::kProcesses);
         }
     }
-    Clock::time_point now = Clock::now();
-    next_look_ = now + std::max<Clock::duration>(kLookEvery, kShareOfTime * (now - started));
+    next_look_ = Clock::now() +
+                 std::max<Clock::duration>(kLookEvery, kShareOfTime * (own_cpu_time() - before));
 }
 
 }  // namespace snapjail::zygote

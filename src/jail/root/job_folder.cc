@@ -1,4 +1,4 @@
-#include "zygote/extension/job_folder.h"
+#include "jail/root/job_folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #include "base/unique_fd.h"
 
-namespace snapjail::zygote {
+namespace snapjail::jail {
 namespace {
 
 constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -146,4 +146,4 @@ FolderUse measure_job_folder(const char* path, std::uint64_t entries_max) {
     return use;
 }
 
-}  // namespace snapjail::zygote
+}  // namespace snapjail::jail

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace snapjail::zygote {
+namespace snapjail::jail {
 
 // Removes all that is in `path`. The caller has the file system ids of its owner, and no process
 // changes it meanwhile. System calls only: it may run in a child that shares our memory. Returns
@@ -23,4 +23,4 @@ constexpr std::size_t kFolderDepthMax = 128;  // Each level takes a descriptor.
 // Counts until `entries_max`.
 FolderUse measure_job_folder(const char* path, std::uint64_t entries_max);
 
-}  // namespace snapjail::zygote
+}  // namespace snapjail::jail

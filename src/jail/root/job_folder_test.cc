@@ -1,4 +1,4 @@
-#include "zygote/extension/job_folder.h"
+#include "jail/root/job_folder.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include <fstream>
 #include <string>
 
-namespace snapjail::zygote {
+namespace snapjail::jail {
 namespace {
 
 namespace fs = std::filesystem;
@@ -131,4 +131,4 @@ TEST_F(JobFolder, FoldersSideBySideTakeNoDescriptorsEach) {
 }
 
 }  // namespace
-}  // namespace snapjail::zygote
+}  // namespace snapjail::jail

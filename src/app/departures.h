@@ -1,0 +1,37 @@
+#pragma once
+// Departures: in what a job's world differs from the contract's on this host. None in tier `full`,
+// nor in tier `process` where each slot has a root and an id of its own. /health lists them, the
+// log does at start, and `snapjail doctor` looks for each from inside a jail.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jail/tier.h"
+
+namespace snapjail::app {
+
+struct Departure {
+    std::string_view name;  // In /health. Tests read it.
+    std::string_view what;  // For people.
+};
+
+constexpr Departure kNoOwnTmp{
+    "tmp", "a job works in a folder of its own, os.getcwd(), and not in /tmp, which is refused"};
+constexpr Departure kNoSharedMemory{
+    "dev_shm",
+    "there is no /dev/shm: multiprocessing has no Lock, and so no Queue, no Pool and no Value"};
+constexpr Departure kProcessesAreWatched{
+    "processes",
+    "one process or thread too many is not refused: the job is ended, with memory_limit"};
+
+constexpr std::string_view kWholeContractRemedy =
+    "start the image (for its roots) without --read-only, --cap-drop and no-new-privileges, or "
+    "give tier full";
+
+std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places);
+
+// As /health's settings carry them: "name=what", each ended by a newline.
+std::string to_lines(const std::vector<Departure>& departures);
+
+}  // namespace snapjail::app
