@@ -15,7 +15,7 @@
 #include "app/complaint.h"
 #include "app/departures.h"
 #include "app/prepared_zygote.h"
-#include "app/supervisor.h"
+#include "app/supervisor/supervisor.h"
 #include "base/log.h"
 #include "jail/privileges.h"
 #include "zygote/cgroup_choice.h"

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "app/front_link.h"
-#include "app/front_process.h"
 #include "app/listener.h"
-#include "app/restart_backoff.h"
-#include "app/zygote_keeper.h"
+#include "app/supervisor/front_process.h"
+#include "app/supervisor/restart_backoff.h"
+#include "app/supervisor/zygote_keeper.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "jail/tier.h"

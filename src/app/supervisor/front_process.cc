@@ -1,4 +1,4 @@
-#include "app/front_process.h"
+#include "app/supervisor/front_process.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

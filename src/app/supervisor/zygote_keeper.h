@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "app/restart_backoff.h"
+#include "app/supervisor/restart_backoff.h"
 #include "base/result.h"
 #include "zygote/launcher.h"
 

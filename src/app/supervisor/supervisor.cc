@@ -1,4 +1,4 @@
-#include "app/supervisor.h"
+#include "app/supervisor/supervisor.h"
 
 #include <fcntl.h>
 #include <poll.h>

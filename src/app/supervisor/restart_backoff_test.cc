@@ -1,4 +1,4 @@
-#include "app/restart_backoff.h"
+#include "app/supervisor/restart_backoff.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "app/zygote_keeper.h"
+#include "app/supervisor/zygote_keeper.h"
 
 #include <sys/wait.h>
 
