@@ -48,7 +48,7 @@ enum class GuestStart : std::uint32_t {
 };
 
 struct JailPlan {
-    static constexpr std::uint32_t kVersion = 3;
+    static constexpr std::uint32_t kVersion = 4;
     std::uint32_t version = kVersion;
     Tier tier = Tier::kFull;
     GuestStart start = GuestStart::kWarm;
@@ -65,6 +65,8 @@ struct JailPlan {
     // RLIMIT_NOFILE forbids, so that no script meets it by closing or scanning "all" descriptors.
     std::int32_t result_fd = 0;
     std::uint32_t has_proc = 0;      // A procfs can be mounted here: guests get one of their own.
+    // It takes subset=pid and shows the whole system all the same: gVisor's does.
+    std::uint32_t proc_shows_system = 0;
     std::uint32_t landlock_abi = 0;  // 0: this kernel has none.
     std::uint32_t guest_uid = 1000;  // As seen from inside.
     std::uint32_t guest_gid = 1000;

@@ -149,9 +149,9 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
     if (!take_mapped_ids(orders)) {
         return {kCredentials, errno};
     }
-    bool has_proc = false;
+    jail::Procfs procfs;
     auto failure =
-        has_own_root ? jail::build_root(*orders.tree, has_proc) : jail::keep_root(has_proc);
+        has_own_root ? jail::build_root(*orders.tree, procfs) : jail::keep_root(procfs);
     if (failure.has_failed()) {
         return failure;
     }
@@ -159,9 +159,11 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
         !jail::share_tmp()) {
         return {kTmp, errno};
     }
-    std::uint32_t has_proc_word = has_proc ? 1 : 0;
-    bool is_told = ::pwrite(orders.plan_memfd, &has_proc_word, sizeof(has_proc_word),
-                            offsetof(jail::JailPlan, has_proc)) == sizeof(has_proc_word);
+    std::array<std::uint32_t, 2> words{procfs.is_there ? 1U : 0U, procfs.shows_system ? 1U : 0U};
+    constexpr auto kPlace = offsetof(jail::JailPlan, has_proc);
+    static_assert(offsetof(jail::JailPlan, proc_shows_system) == kPlace + sizeof(words[0]));
+    bool is_told = ::pwrite(orders.plan_memfd, words.data(), sizeof(words), kPlace) ==
+                   static_cast<ssize_t>(sizeof(words));
     return is_told ? jail::SetupFailure() : jail::SetupFailure{kProc, errno};
 }
 

@@ -9,6 +9,7 @@
 
 #include "app/guest_probe.h"
 #include "base/log.h"
+#include "jail/host_kind.h"
 #include "jail/host_probe.h"
 #include "jail/privileges.h"
 #include "jail/tier_choice.h"
@@ -73,6 +74,10 @@ Verdict examine(const Options& options) {
     return verdict;
 }
 
+jail::HostKind recognise(const Verdict& verdict) {
+    return jail::recognise_host(jail::read_host_signs(), verdict.tier, verdict.layers);
+}
+
 void print_lines(const std::vector<jail::HostLayer>& layers) {
     for (const auto& layer : layers) {
         std::string line = layer.name;
@@ -101,8 +106,10 @@ void print_json(const Verdict& verdict) {
     if (verdict.tier) {
         tier = jail::to_string(*verdict.tier);
     }
+    jail::HostKind host = recognise(verdict);
     boost::json::object answer{{"tier", std::move(tier)},
                                {"why", verdict.why},
+                               {"host", {{"kind", host.name}, {"for_more", host.for_more}}},
                                {"version", SNAPJAIL_VERSION},
                                {"layers", std::move(rows)}};
     std::printf("%s\n", boost::json::serialize(answer).c_str());
@@ -111,8 +118,7 @@ void print_json(const Verdict& verdict) {
 std::string sentence(const Verdict& verdict) {
     if (!verdict.tier) {
         return "Something is missing: this host cannot run scripts safely, and `snapjail serve` "
-               "will "
-               "not start: " +
+               "will not start: " +
                verdict.why;
     }
     return *verdict.tier == jail::Tier::kFull
@@ -130,7 +136,10 @@ int examine_host(const Options& options, bool wants_json) {
         print_json(verdict);
     } else {
         print_lines(verdict.layers);
-        std::printf("\n%s\n", sentence(verdict).c_str());
+        jail::HostKind host = recognise(verdict);
+        std::printf("\n%s\nThe host: %s. %s\n", sentence(verdict).c_str(), host.name.c_str(),
+                    host.for_more.empty() ? "Nothing that could be set here would give more."
+                                          : ("For more: " + host.for_more).c_str());
     }
     constexpr int kFull = 0;
     constexpr int kNone = 1;

@@ -48,6 +48,12 @@ bool inode_at(int folder, const char* path, ino_t& inode) noexcept {
     return true;
 }
 
+// gVisor has no cgroup namespaces to show: 0, before and after.
+bool namespace_at(int proc_self, const char* name, ino_t& inode) noexcept {
+    inode = 0;
+    return inode_at(proc_self, name, inode) || errno == ENOENT;
+}
+
 bool is_planned(const JailPlan& plan, int fd, int listing) noexcept {
     return (fd >= 0 && fd <= kJobFd) || fd == plan.result_fd || fd == listing;
 }
@@ -114,11 +120,12 @@ bool are_mounts_planned(const JailPlan& plan) noexcept {
     if (expects(Layer::kPrivateTmpfs) && !is_mounted("/tmp", TMPFS_MAGIC, kBare)) {
         return false;
     }
-    // The zygote's shows every guest; ours is told by what it hides.
+    // The zygote's shows every guest; ours is told by what it hides, where it can hide it.
     bool has_procfs = plan.has_proc != 0 && plan.shows_proc != 0;
     return !has_procfs || !expects(Layer::kPrivateProcfs) ||
-           (is_mounted("/proc", PROC_SUPER_MAGIC, kBare) && ::access("/proc/version", F_OK) != 0 &&
-            errno == ENOENT);
+           (is_mounted("/proc", PROC_SUPER_MAGIC, kBare) &&
+            (plan.proc_shows_system != 0 ||
+             (::access("/proc/version", F_OK) != 0 && errno == ENOENT)));
 }
 
 // Writing to one's own name is anybody's right, and Landlock's to refuse. Where no procfs shows it
@@ -144,8 +151,11 @@ bool note_namespaces(const JailPlan& plan, int network, NamespaceInodes& before)
     int proc_self = ::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool ok = proc_self >= 0;
     for (std::size_t i = 0; i < kOwnNamespaces.size(); ++i) {
-        ok = ok && inode_at(proc_self, kOwnNamespaces[i].name, before.own[i]);
+        ok = ok && namespace_at(proc_self, kOwnNamespaces[i].name, before.own[i]);
     }
+    struct stat proc {};
+    ok = ok && ::stat("/proc", &proc) == 0;
+    before.procfs = proc.st_dev;
     if (ok && network >= 0) {
         struct stat status {};
         ok = ::fstat(network, &status) == 0;
@@ -164,10 +174,17 @@ bool are_namespaces_own(const JailPlan& plan, int proc_self,
     }
     for (std::size_t i = 0; i < kOwnNamespaces.size(); ++i) {
         ino_t now = 0;
-        if (!inode_at(proc_self, kOwnNamespaces[i].name, now) ||
-            (now == before.own[i] && plan.layers.is_expected(kOwnNamespaces[i].layer))) {
+        if (!namespace_at(proc_self, kOwnNamespaces[i].name, now) ||
+            (now == 0) != (before.own[i] == 0) ||
+            (now != 0 && now == before.own[i] &&
+             plan.layers.is_expected(kOwnNamespaces[i].layer))) {
             return false;
         }
+    }
+    struct stat proc {};
+    if (::stat("/proc", &proc) != 0 ||
+        (proc.st_dev == before.procfs && plan.layers.is_expected(Layer::kPrivateProcfs))) {
+        return false;
     }
     ino_t network = 0;
     return !plan.layers.is_expected(Layer::kNetworkNamespace) ||

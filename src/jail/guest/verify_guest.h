@@ -17,15 +17,17 @@ namespace snapjail::jail {
 
 // The namespaces that a guest does not share with its zygote, by the inodes that /proc gives them.
 struct NamespaceInodes {
-    std::array<ino_t, 5> own{};  // User, mount, ipc, uts, cgroup.
+    std::array<ino_t, 5> own{};  // User, mount, ipc, uts, cgroup; 0: this kernel has none.
     ino_t network = 0;
+    dev_t procfs = 0;  // The device that is mounted at /proc.
 };
 
 // What is to be known of the guest before it is confined, so that it can be compared afterwards.
 // `network` is its slot's namespace, open. False where it cannot be read.
 bool note_namespaces(const JailPlan& plan, int network, NamespaceInodes& before) noexcept;
 
-// Wants a folder /proc/self that shows the caller; before its descriptors are closed.
+// And whether /proc is another one. Wants a folder /proc/self that shows the caller; before its
+// descriptors are closed.
 bool are_namespaces_own(const JailPlan& plan, int proc_self,
                         const NamespaceInodes& before) noexcept;
 

@@ -121,7 +121,7 @@ SetupFailure open_sources(RootTree& tree) noexcept {
     return {};
 }
 
-SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
+SetupFailure build_root(const RootTree& tree, Procfs& procfs) noexcept {
     ::umask(0022);
     if (!mount_staging()) {
         return failure(SetupStep::kRootMount);
@@ -133,7 +133,13 @@ SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
     }
     // A container's masked /proc forbids a new one (the kernel's mount_too_revealing): then guests
     // go without, and doctor says so.
-    has_proc = ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
+    procfs.is_there =
+        ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
+    // gVisor's own: it takes every option of a procfs, and hides nothing.
+    procfs.shows_system = ::access("proc/sentry-meminfo", F_OK) == 0;
+    if (!procfs.shows_system && errno != ENOENT) {
+        return failure(SetupStep::kProc);
+    }
     // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and goes.
     if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", kMountDetach) != 0 ||
         ::chdir("/") != 0) {
@@ -145,10 +151,10 @@ SetupFailure build_root(const RootTree& tree, bool& has_proc) noexcept {
     return {};
 }
 
-SetupFailure keep_root(bool& has_proc) noexcept {
+SetupFailure keep_root(Procfs& procfs) noexcept {
     // Refused where the mount namespace is the host's: then nothing will be mounted either.
     (void)::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-    has_proc = ::access("/proc/self", F_OK) == 0;
+    procfs.is_there = ::access("/proc/self", F_OK) == 0;
     return ::chdir("/") == 0 ? SetupFailure{} : failure(SetupStep::kPivot);
 }
 

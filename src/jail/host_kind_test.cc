@@ -1,0 +1,112 @@
+#include "jail/host_kind.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace snapjail::jail {
+namespace {
+
+HostLayer layer(const char* name, bool stands, const char* remedy = "") {
+    return {.name = name, .stands = stands, .detail = {}, .remedy = remedy};
+}
+
+const std::vector<HostLayer> kAll{layer("user namespace", true), layer("private tmpfs", true),
+                                  layer("procfs", true), layer("cgroup limits", true)};
+const std::vector<HostLayer> kNoProc{layer("procfs", false), layer("cgroup limits", false)};
+const std::vector<HostLayer> kNoCgroups{layer("procfs", true), layer("cgroup limits", false)};
+const std::vector<HostLayer> kNoNamespaces{layer("user namespace", false, "sysctl -w a=b"),
+                                           layer("private tmpfs", false)};
+
+testing::AssertionResult advises(const HostKind& kind, const char* name, const char* more) {
+    if (kind.name.find(name) == std::string::npos ||
+        kind.for_more.find(more) == std::string::npos || (*more == '\0') != kind.for_more.empty()) {
+        return testing::AssertionFailure() << kind.name << ": " << kind.for_more;
+    }
+    return testing::AssertionSuccess();
+}
+
+TEST(HostKind, DockersFiltersAreToBeLiftedForTierFull) {
+    HostSigns root{.is_container = true, .is_root = true};
+    HostSigns user{.is_container = true};
+
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kProcess, kNoNamespaces), "Docker's or Podman's",
+                        "seccomp=unconfined --security-opt systempaths=unconfined"));
+    EXPECT_TRUE(advises(recognise_host(user, Tier::kProcess, kNoNamespaces), "as an ordinary user",
+                        "seccomp=unconfined --security-opt systempaths=unconfined"));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kNoProc), "as root",
+                        "systempaths=unconfined: a /proc"));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kNoCgroups), "as root", "--cgroupns"));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kAll), "as root", ""));
+}
+
+TEST(HostKind, RootWithoutCapabilitiesIsToBecomeSomebodyElse) {
+    HostSigns root{.is_container = true, .is_root = true};
+
+    EXPECT_TRUE(advises(recognise_host(root, std::nullopt, kNoNamespaces), "as root",
+                        "docker run --user 1000"));
+}
+
+TEST(HostKind, APodIsToHaveAUserNamespace) {
+    HostSigns pod{.is_kubernetes = true};
+
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kProcess, kNoNamespaces), "a pod of Kubernetes",
+                        "hostUsers: false"));
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoProc), "a pod", "procMount: Unmasked"));
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoCgroups), "a pod", ""));
+}
+
+TEST(HostKind, CloudRunsGenerationsAreToldApart) {
+    HostSigns first{.is_cloud_run = true, .is_gvisor = true, .is_root = true};
+    HostSigns second{.is_cloud_run = true, .is_root = true};
+
+    EXPECT_TRUE(advises(recognise_host(first, Tier::kFull, kNoCgroups), "first generation (gVisor)",
+                        "execution-environment: gen2"));
+    EXPECT_TRUE(advises(recognise_host(second, Tier::kFull, kNoCgroups), "second generation", ""));
+}
+
+TEST(HostKind, GvisorHasNothingMoreToGive) {
+    HostSigns pod{.is_kubernetes = true, .is_gvisor = true};
+    HostSigns bare{.is_gvisor = true, .is_root = true};
+
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoCgroups), "Kubernetes, in gVisor", ""));
+    EXPECT_TRUE(advises(recognise_host(bare, Tier::kFull, kNoCgroups), "gVisor", ""));
+}
+
+TEST(HostKind, UbuntusRestrictionIsToldWithTheProfile) {
+    HostSigns ubuntu{.is_unit = true, .is_root = true, .restricts_user_namespaces = true};
+
+    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kProcess, kNoNamespaces),
+                        "Ubuntu's AppArmor restricts", "apparmor_parser -r"));
+    // The profile is loaded: nothing more to say of it.
+    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kFull, kAll), "service of systemd's", ""));
+}
+
+TEST(HostKind, AMachineIsToldWhatItsLayersWant) {
+    HostSigns root{.is_root = true};
+    HostSigns user{};
+    HostSigns unit{.is_unit = true, .is_root = true};
+
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kAll), "a machine with Linux", ""));
+    EXPECT_TRUE(
+        advises(recognise_host(root, Tier::kProcess, kNoNamespaces), "as root", "sysctl -w a=b"));
+    EXPECT_TRUE(advises(recognise_host(user, Tier::kFull, kNoCgroups), "as an ordinary user",
+                        "start it as root"));
+    EXPECT_TRUE(advises(recognise_host(unit, Tier::kFull, kNoCgroups), "systemd", "Delegate=yes"));
+}
+
+TEST(HostKind, VariablesOfPlatformsAreRead) {
+    ::setenv("K_SERVICE", "snapjail", 1);
+    ::setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
+    HostSigns with = read_host_signs();
+    ::setenv("K_SERVICE", "", 1);
+    ::unsetenv("KUBERNETES_SERVICE_HOST");
+    HostSigns without = read_host_signs();
+    ::unsetenv("K_SERVICE");
+
+    EXPECT_TRUE(with.is_cloud_run && with.is_kubernetes);
+    EXPECT_FALSE(without.is_cloud_run || without.is_kubernetes);
+}
+
+}  // namespace
+}  // namespace snapjail::jail
