@@ -22,6 +22,7 @@
 #include "zygote/extension/arena_region.h"
 #include "zygote/extension/fork_loop.h"
 #include "zygote/extension/frozen_heap.h"
+#include "zygote/extension/frozen_text.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"
 
@@ -159,6 +160,23 @@ PyObject* py_freeze_heap(PyObject*, PyObject*) {
     Py_RETURN_NONE;
 }
 
+// freeze_text(rehearse): see zygote/extension/frozen_text.h. For the zygote, after freeze_heap().
+PyObject* py_freeze_text(PyObject*, PyObject* rehearse) {
+    auto frozen = freeze_text(kProcSelfFd, [rehearse] {
+        PyObject* result = PyObject_CallFunctionObjArgs(rehearse, nullptr);
+        Py_XDECREF(result);
+        return result != nullptr;
+    });
+    if (PyErr_Occurred() != nullptr) {
+        return nullptr;  // The rehearsal's own.
+    }
+    if (!frozen) {
+        PyErr_SetString(PyExc_OSError, frozen.error().to_string().c_str());
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
 // load_plan() -> bool: reads the jail plan; true if guests start warm.
 PyObject* py_load_plan(PyObject*, PyObject*) {
     ssize_t size = ::pread(kPlanFd, &g_plan, sizeof(g_plan), 0);
@@ -247,6 +265,7 @@ PyMethodDef g_methods[] = {
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
     {"gather_arenas", py_gather_arenas, METH_NOARGS, nullptr},
     {"freeze_heap", py_freeze_heap, METH_NOARGS, nullptr},
+    {"freeze_text", py_freeze_text, METH_O, nullptr},
     {"adopt", py_adopt, METH_O, nullptr},
     {"send_ready", py_send_ready, METH_NOARGS, nullptr},
     {"receive_job", py_receive_job, METH_NOARGS, nullptr},
