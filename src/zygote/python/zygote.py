@@ -55,6 +55,7 @@ def main():
         for _ in range(ROUNDS):
             runner.run_warmup(warmup.BROAD)
             runner.run_warmup(warmup.narrow())
+        runner.Twister.find()
 
     folder = sys.argv[2]
     dry_run = warmup.narrow()
