@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -89,6 +90,10 @@ std::string name_at(const char* address) {
     return "(nothing)";
 }
 
+// In this program's constants, among its zeros, and among its code.
+const std::array<char, 10'000> g_constants{"constant"};
+std::array<char, 10'000> g_zeros;
+
 class FrozenHeapTest : public testing::Test {
   protected:
     void SetUp() override {
@@ -159,6 +164,25 @@ TEST_F(FrozenHeapTest, WhatAChildWritesNobodyElseSees) {
         });
         return ok && has_written && *at(arenas) == 'a' &&
                in_child([&] { return *at(arenas) == 'a'; });
+    }));
+}
+
+TEST_F(FrozenHeapTest, AProgramsConstantsAndZerosGoWithItsData) {
+    EXPECT_TRUE(in_child([] {
+        bool had_own_mapping = !name_at(g_constants.data()).starts_with("/memfd");
+        bool ok = freeze();
+        g_zeros[5000] = 'a';
+        return ok && had_own_mapping && name_at(g_constants.data()).starts_with("/memfd") &&
+               std::string(g_constants.data()) == "constant" && g_constants.back() == 0 &&
+               name_at(g_zeros.data()).starts_with("/memfd") && g_zeros[5000] == 'a' &&
+               std::count(g_zeros.begin(), g_zeros.end(), 0) == 9999;
+    }));
+}
+
+TEST_F(FrozenHeapTest, CodeStaysWithItsFile) {
+    EXPECT_TRUE(in_child([] {
+        auto* code = std::bit_cast<const char*>(&count_present);
+        return freeze() && !name_at(code).starts_with("/memfd") && !name_at(code).empty();
     }));
 }
 

@@ -79,20 +79,10 @@ bool map_ids(const JailPlan& plan, int proc_self) noexcept {
            write_text_at(proc_self, "uid_map", uid_map.view());
 }
 
-constexpr int kNoSettings = -2;
-
-// The zygote's procfs has them, the guest's own has not. Goes with all other descriptors.
-int open_user_settings() noexcept {
-    int settings = ::open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    // A kernel without sysctls, or without a procfs to show them.
-    return settings < 0 && errno == ENOENT ? kNoSettings : settings;
-}
-
 // Should the filter fall: in the guest's own user namespace no other can be made, and so no other
 // namespace of any kind. The file is looked up anew, for it is a different one in each.
 bool forbid_user_namespaces(const JailPlan& plan, int settings) noexcept {
-    return plan.has_proc == 0 || settings == kNoSettings ||
-           !plan.layers.stands(Layer::kUserNamespace) ||
+    return plan.has_proc == 0 || settings < 0 || !plan.layers.stands(Layer::kUserNamespace) ||
            write_text_at(settings, "max_user_namespaces", "0");
 }
 
@@ -123,13 +113,10 @@ class Steps {
 };
 
 // `proc_self` goes with all other descriptors, further down.
-bool enter_own_namespaces(const JailPlan& plan, const GuestDescriptors& descriptors, Steps& steps,
-                          int& proc_self) noexcept {
+bool enter_own_namespaces(const JailPlan& plan, const GuestDescriptors& descriptors,
+                          const ZygoteView& zygote, Steps& steps, int& proc_self) noexcept {
     auto stands = [&plan](Layer layer) { return plan.layers.stands(layer); };
-    NamespaceInodes before;
-    int settings = open_user_settings();
-    return steps.verify(note_namespaces(plan, descriptors.network, before)) &&
-           steps.require(SetupStep::kParentDeath,
+    return steps.require(SetupStep::kParentDeath,
                          ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) &&
            steps.require(SetupStep::kSession, ::setsid() >= 0) &&
            // Before all that costs memory, and before the cgroup namespace, of which it is the
@@ -155,8 +142,10 @@ bool enter_own_namespaces(const JailPlan& plan, const GuestDescriptors& descript
            steps.require(SetupStep::kUserNamespace,
                          !stands(Layer::kUserNamespace) || ::unshare(CLONE_NEWUSER) == 0) &&
            steps.require(SetupStep::kIdMap, map_ids(plan, proc_self)) &&
-           steps.require(SetupStep::kUserNamespace, forbid_user_namespaces(plan, settings)) &&
-           steps.verify(are_namespaces_own(plan, proc_self, before));
+           steps.require(SetupStep::kUserNamespace,
+                         forbid_user_namespaces(plan, zygote.user_settings)) &&
+           steps.verify(
+               are_namespaces_own(plan, proc_self, zygote.namespaces, descriptors.network));
 }
 
 bool give_up_rights(const JailPlan& plan, Steps& steps) noexcept {
@@ -177,11 +166,23 @@ bool give_up_rights(const JailPlan& plan, Steps& steps) noexcept {
 
 }  // namespace
 
-SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept {
+bool look_at_zygote(const JailPlan& plan, int proc_self, ZygoteView& view) noexcept {
+    if (plan.has_proc == 0) {
+        return true;
+    }
+    // The zygote's procfs has them, a guest's own has not.
+    view.user_settings = ::open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    // A kernel without sysctls, or without a procfs to show them.
+    bool is_settled = view.user_settings >= 0 || errno == ENOENT;
+    return is_settled && note_namespaces(proc_self, view.namespaces);
+}
+
+SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors,
+                           const ZygoteView& zygote) noexcept {
     Steps steps;
     int proc_self = -1;
     bool ok =
-        enter_own_namespaces(plan, descriptors, steps, proc_self) &&
+        enter_own_namespaces(plan, descriptors, zygote, steps, proc_self) &&
         steps.require(SetupStep::kWorkingDirectory, ::chdir(plan.cwd.data()) == 0) &&
         // Before the rlimits: the result's descriptor lies past RLIMIT_NOFILE.
         steps.require(SetupStep::kDescriptors, arrange_descriptors(plan, descriptors, proc_self)) &&

@@ -6,6 +6,7 @@
 // system calls. On failure the process must _exit: it is neither free nor confined.
 
 #include "jail/cgroup/slot_cgroup.h"
+#include "jail/guest/verify_guest.h"
 #include "jail/jail_plan.h"
 #include "jail/setup_step.h"
 
@@ -21,9 +22,18 @@ struct GuestDescriptors {
 };
 constexpr int kJobFd = 3;
 
+// What is the same for every guest of a zygote, looked up once by that.
+struct ZygoteView {
+    NamespaceInodes namespaces{};  // A guest must leave them.
+    int user_settings = -1;        // The folder /proc/sys/user, or -1 on a kernel without it.
+};
+// `proc_self` is the zygote's own /proc/<pid>. False with errno where it cannot be looked at.
+bool look_at_zygote(const JailPlan& plan, int proc_self, ZygoteView& view) noexcept;
+
 // Wants: CAP_SYS_ADMIN in the current user namespace, which owns the current mount namespace; a
 // fresh pid namespace of which the caller is PID 1; no_new_privs and the zygote's filter already in
 // force.
-SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors) noexcept;
+SetupFailure confine_guest(const JailPlan& plan, const GuestDescriptors& descriptors,
+                           const ZygoteView& zygote) noexcept;
 
 }  // namespace snapjail::jail

@@ -144,51 +144,47 @@ bool does_landlock_stand(const JailPlan& plan) noexcept {
 
 }  // namespace
 
-bool note_namespaces(const JailPlan& plan, int network, NamespaceInodes& before) noexcept {
-    if (plan.has_proc == 0) {
-        return true;
-    }
-    int proc_self = ::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool ok = proc_self >= 0;
+bool note_namespaces(int proc_self, NamespaceInodes& own) noexcept {
     for (std::size_t i = 0; i < kOwnNamespaces.size(); ++i) {
-        ok = ok && namespace_at(proc_self, kOwnNamespaces[i].name, before.own[i]);
+        if (!namespace_at(proc_self, kOwnNamespaces[i].name, own.own[i])) {
+            return false;
+        }
     }
     struct stat proc {};
-    ok = ok && ::stat("/proc", &proc) == 0;
-    before.procfs = proc.st_dev;
-    if (ok && network >= 0) {
-        struct stat status {};
-        ok = ::fstat(network, &status) == 0;
-        before.network = status.st_ino;
-    }
-    return ok;  // The descriptor goes with all others.
+    bool is_known = ::stat("/proc", &proc) == 0;
+    own.procfs = proc.st_dev;
+    return is_known;
 }
 
-bool are_namespaces_own(const JailPlan& plan, int proc_self,
-                        const NamespaceInodes& before) noexcept {
+bool are_namespaces_own(const JailPlan& plan, int proc_self, const NamespaceInodes& zygotes,
+                        int network) noexcept {
     if (plan.layers.is_expected(Layer::kPidNamespace) && ::getpid() != 1) {
         return false;
     }
     if (plan.has_proc == 0) {
         return true;
     }
+    NamespaceInodes now{};
+    if (!note_namespaces(proc_self, now)) {
+        return false;
+    }
     for (std::size_t i = 0; i < kOwnNamespaces.size(); ++i) {
-        ino_t now = 0;
-        if (!namespace_at(proc_self, kOwnNamespaces[i].name, now) ||
-            (now == 0) != (before.own[i] == 0) ||
-            (now != 0 && now == before.own[i] &&
+        if ((now.own[i] == 0) != (zygotes.own[i] == 0) ||
+            (now.own[i] != 0 && now.own[i] == zygotes.own[i] &&
              plan.layers.is_expected(kOwnNamespaces[i].layer))) {
             return false;
         }
     }
-    struct stat proc {};
-    if (::stat("/proc", &proc) != 0 ||
-        (proc.st_dev == before.procfs && plan.layers.is_expected(Layer::kPrivateProcfs))) {
+    if (now.procfs == zygotes.procfs && plan.layers.is_expected(Layer::kPrivateProcfs)) {
         return false;
     }
-    ino_t network = 0;
-    return !plan.layers.is_expected(Layer::kNetworkNamespace) ||
-           (inode_at(proc_self, "ns/net", network) && network == before.network);
+    if (!plan.layers.is_expected(Layer::kNetworkNamespace)) {
+        return true;
+    }
+    struct stat slots {};
+    ino_t own_network = 0;
+    return ::fstat(network, &slots) == 0 && inode_at(proc_self, "ns/net", own_network) &&
+           own_network == slots.st_ino;
 }
 
 bool are_descriptors_as_planned(const JailPlan& plan, int listing) noexcept {

@@ -18,18 +18,18 @@ namespace snapjail::jail {
 // The namespaces that a guest does not share with its zygote, by the inodes that /proc gives them.
 struct NamespaceInodes {
     std::array<ino_t, 5> own{};  // User, mount, ipc, uts, cgroup; 0: this kernel has none.
-    ino_t network = 0;
-    dev_t procfs = 0;  // The device that is mounted at /proc.
+    dev_t procfs = 0;            // The device that is mounted at /proc.
 };
 
-// What is to be known of the guest before it is confined, so that it can be compared afterwards.
-// `network` is its slot's namespace, open. False where it cannot be read.
-bool note_namespaces(const JailPlan& plan, int network, NamespaceInodes& before) noexcept;
+// Which the caller is in: the zygote, once, for a guest is forked into these and must not be left
+// in them. `proc_self` is the folder /proc/<own pid>. False where they cannot be read.
+bool note_namespaces(int proc_self, NamespaceInodes& own) noexcept;
 
-// And whether /proc is another one. Wants a folder /proc/self that shows the caller; before its
-// descriptors are closed.
-bool are_namespaces_own(const JailPlan& plan, int proc_self,
-                        const NamespaceInodes& before) noexcept;
+// Whether the caller has left all of the zygote's, has another /proc, and is in its slot's network
+// namespace, which is open as `network`. Wants a folder /proc/self that shows the caller; before
+// its descriptors are closed.
+bool are_namespaces_own(const JailPlan& plan, int proc_self, const NamespaceInodes& zygotes,
+                        int network) noexcept;
 
 // Whether 0 to kJobFd, the result's and `listing` itself are open, and nothing else. `listing` is
 // the folder /proc/self/fd, or -1: then the first numbers are tried one by one.

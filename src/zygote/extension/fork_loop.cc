@@ -129,6 +129,10 @@ class ForkLoop {
     Result<void> start() {
         if (has_namespaces()) {
             pid_namespace_ = TRY(open_own_namespace("ns/pid"));
+            if (!jail::look_at_zygote(plan_, kProcSelfFd, zygote_view_)) {
+                return Error::from_errno("look at own namespaces", errno);
+            }
+            user_settings_ = UniqueFd(zygote_view_.user_settings);
         } else {
             TRY(retry_eintr("adopt orphans",
                             [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }));
@@ -353,7 +357,7 @@ class ForkLoop {
             pipes.job.read_end.get(), pipes.output.write_end.get(), pipes.result.write_end.get(),
             has_network ? networks_[command.slot].get() : -1, cgroups_.of(command.slot)};
         jail::SetupFailure failure = has_namespaces()
-                                         ? jail::confine_guest(plan_, given)
+                                         ? jail::confine_guest(plan_, given, zygote_view_)
                                          : jail::confine_process_guest(plan_, place, given);
         if (failure.has_failed()) {
             SetupFailedPayload payload{static_cast<std::uint32_t>(failure.step), failure.sys_errno};
@@ -442,6 +446,8 @@ class ForkLoop {
     PyObject* on_guest_;
     SlotCgroups cgroups_;
     UniqueFd pid_namespace_;
+    jail::ZygoteView zygote_view_;
+    UniqueFd user_settings_;  // As zygote_view_ shows it to guests.
     UniqueFd child_events_;
     UniqueFd front_;
     sigset_t guest_signal_mask_{};

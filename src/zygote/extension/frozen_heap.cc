@@ -1,6 +1,5 @@
 #include "zygote/extension/frozen_heap.h"
 
-#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
@@ -12,15 +11,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/syscall.h"
+#include "zygote/extension/frozen_file.h"
 #include "zygote/extension/own_mappings.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
 
 namespace snapjail::zygote {
 namespace {
@@ -31,22 +23,11 @@ constexpr std::size_t kRangePagesMin = 16;
 constexpr std::size_t kGapPagesMax = 8;
 // More than any set of imports takes. What is larger is left as it is.
 constexpr std::size_t kMappingBytesMax = std::size_t{4} << 30;
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
-struct Range {
-    std::uintptr_t begin = 0;
-    std::size_t size = 0;
-    int protection = 0;
-    off_t offset = 0;  // In the file.
-};
-
-std::size_t round_up(std::size_t size, std::size_t unit) {
-    return (size + unit - 1) / unit * unit;
-}
-
-std::size_t page_bytes() {
-    return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
+// Of a library's constants: NumPy's and Pandas' libraries have 5 MB of them in all. And of its
+// zeros, which take memory that they did not take before.
+constexpr std::size_t kConstantsBytesMax = std::size_t{1} << 20;
+constexpr std::size_t kZerosBytesMax = std::size_t{256} << 10;
 
 // Where the data of each library lies, what it does not initialize (.bss) included.
 std::vector<AddressRange> find_library_data() {
@@ -84,7 +65,7 @@ bool is_worth_it(const Mapping& mapping) {
 }
 
 // Appends the runs of touched pages of anonymous memory.
-void add_touched(const Mapping& mapping, std::vector<Range>& ranges) {
+void add_touched(const Mapping& mapping, std::vector<FrozenRange>& ranges) {
     std::size_t page = page_bytes();
     std::size_t pages = (mapping.end - mapping.begin) / page;
     std::vector<unsigned char> present(pages);
@@ -109,12 +90,39 @@ void add_touched(const Mapping& mapping, std::vector<Range>& ranges) {
     }
 }
 
-std::vector<Range> choose_ranges(const std::vector<Mapping>& mappings, AddressRange arenas) {
+// Between two mappings that are neighbours the kernel makes a difference where one is a file's and
+// the other is not, and fork() pays for each. So what lies beside a library's data, and is small,
+// is frozen with it: the constants before what was relocated, and the zeros (.bss) behind the rest.
+void add_neighbours(const std::vector<Mapping>& mappings, std::size_t at,
+                    const AddressRange& library, FrozenRange& range) {
+    auto fits = [&](const Mapping& other, std::size_t bytes_max) {
+        return other.is_private && other.protection == range.protection &&
+               other.end - other.begin <= bytes_max;
+    };
+    if (at > 0 && mappings[at - 1].end == range.begin) {
+        const Mapping& before = mappings[at - 1];
+        if (before.is_file && range.protection == PROT_READ && fits(before, kConstantsBytesMax)) {
+            range.begin = before.begin;
+            range.size += before.end - before.begin;
+        }
+    }
+    if (at + 1 < mappings.size() && mappings[at + 1].begin == range.begin + range.size) {
+        const Mapping& behind = mappings[at + 1];
+        if (!behind.is_file && !behind.is_heap && behind.end <= library.end &&
+            fits(behind, kZerosBytesMax) && !is_in_use(behind)) {
+            range.size += behind.end - behind.begin;
+        }
+    }
+}
+
+std::vector<FrozenRange> choose_ranges(const std::vector<Mapping>& mappings, AddressRange arenas) {
     std::vector<AddressRange> safe = find_library_data();
     safe.push_back(arenas);
-    std::vector<Range> ranges;
-    for (const Mapping& mapping : mappings) {
-        if (!is_worth_it(mapping)) {
+    std::vector<FrozenRange> ranges;
+    for (std::size_t i = 0; i < mappings.size(); ++i) {
+        const Mapping& mapping = mappings[i];
+        bool is_taken = !ranges.empty() && mapping.begin < ranges.back().begin + ranges.back().size;
+        if (!is_worth_it(mapping) || is_taken) {
             continue;
         }
         if (mapping.is_heap) {
@@ -131,6 +139,7 @@ std::vector<Range> choose_ranges(const std::vector<Mapping>& mappings, AddressRa
             }
             if (part.is_file) {  // Few pages, most of them written to: whole.
                 ranges.push_back({part.begin, part.end - part.begin, part.protection});
+                add_neighbours(mappings, i, range, ranges.back());
             } else {
                 add_touched(part, ranges);
             }
@@ -140,99 +149,25 @@ std::vector<Range> choose_ranges(const std::vector<Mapping>& mappings, AddressRa
 }
 
 // Gives each range its place in the file; the size of all.
-std::size_t lay_out(std::vector<Range>& ranges) {
+std::size_t lay_out(std::vector<FrozenRange>& ranges) {
     std::size_t bytes = 0;
-    for (Range& range : ranges) {
+    for (FrozenRange& range : ranges) {
         range.offset = static_cast<off_t>(bytes);
         bytes += range.size;
     }
     return bytes;
 }
 
-Result<UniqueFd> make_file() {
-    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int fd = ::memfd_create("snapjail-heap", flags | MFD_NOEXEC_SEAL);
-    if (fd < 0 && errno == EINVAL) {  // Before Linux 6.3.
-        fd = ::memfd_create("snapjail-heap", flags);
-    }
-    if (fd < 0) {
-        return Error::from_errno("memfd_create", errno);
-    }
-    return UniqueFd(fd);
-}
-
-// From here to the end of map_over() nothing may write to memory that is being frozen: what is
-// written after it was copied is lost. So: no allocation, no log, nothing but these calls.
-bool copy_into(int file, const std::vector<Range>& ranges) noexcept {
-    for (const Range& range : ranges) {
-        for (std::size_t done = 0; done < range.size;) {
-            ssize_t count = ::pwrite(file, std::bit_cast<const void*>(range.begin + done),
-                                     range.size - done, range.offset + static_cast<off_t>(done));
-            if (count <= 0) {
-                return false;
-            }
-            done += static_cast<std::size_t>(count);
-        }
-    }
-    return true;
-}
-
-// Makes the file one of huge pages, as far as the kernel can (from Linux 6.1 on): it then maps the
-// parts of one together, where it maps single pages one by one. Guests read from many.
-bool use_huge_pages(int file, std::size_t bytes) noexcept {
-    std::size_t room = bytes + kHugePageBytes;
-    void* reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (reserved == MAP_FAILED) {
-        return false;
-    }
-    auto begin = round_up(reinterpret_cast<std::uintptr_t>(reserved), kHugePageBytes);
-    void* view =
-        ::mmap(std::bit_cast<void*>(begin), bytes, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0);
-    bool ok = view != MAP_FAILED && ::madvise(view, bytes, MADV_COLLAPSE) == 0;
-    ::munmap(reserved, room);
-    return ok;
-}
-
-// The last huge page is filled up with zeros. Without huge pages those would be a hole.
-bool finish_file(int file, std::size_t bytes) noexcept {
-    constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    std::size_t whole = round_up(bytes, kHugePageBytes);
-    bool ok = ::ftruncate(file, static_cast<off_t>(whole)) == 0;
-    if (ok && !use_huge_pages(file, whole)) {
-        ok = ::ftruncate(file, static_cast<off_t>(bytes)) == 0;
-    }
-    return ok && ::fcntl(file, F_ADD_SEALS, kSeals) == 0;
-}
-
-bool map_over(int file, const std::vector<Range>& ranges) noexcept {
-    for (const Range& range : ranges) {
-        if (::mmap(std::bit_cast<void*>(range.begin), range.size, range.protection,
-                   MAP_PRIVATE | MAP_FIXED, file, range.offset) == MAP_FAILED) {
-            return false;  // The ranges before it are frozen and the others are not: as good.
-        }
-    }
-    return true;
-}
-
 }  // namespace
 
 Result<FrozenHeap> freeze_heap(int proc_self, AddressRange arenas) {
     ::malloc_trim(0);  // What was freed and is still held would be copied too.
-    std::vector<Range> ranges = choose_ranges(TRY(read_own_mappings(proc_self)), arenas);
+    std::vector<FrozenRange> ranges = choose_ranges(TRY(read_own_mappings(proc_self)), arenas);
     std::size_t bytes = lay_out(ranges);
     if (bytes == 0) {
         return FrozenHeap{};
     }
-    UniqueFd file = TRY(make_file());
-    if (!copy_into(file.get(), ranges)) {
-        return Error::from_errno("copy the heap", errno);
-    }
-    if (!finish_file(file.get(), bytes)) {
-        return Error::from_errno("seal the frozen heap", errno);
-    }
-    if (!map_over(file.get(), ranges)) {
-        return Error::from_errno("map the frozen heap", errno);
-    }
+    TRY(freeze_ranges("snapjail-heap", ranges, bytes, WithoutHugePages::kFreeze));
     return FrozenHeap{bytes, ranges.size()};
 }
 

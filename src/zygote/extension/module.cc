@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "zygote/extension/arena_region.h"
 #include "zygote/extension/fork_loop.h"
 #include "zygote/extension/frozen_heap.h"
+#include "zygote/extension/frozen_text.h"
 #include "zygote/extension/json_writer.h"
 #include "zygote/protocol.h"
 
@@ -159,6 +161,23 @@ PyObject* py_freeze_heap(PyObject*, PyObject*) {
     Py_RETURN_NONE;
 }
 
+// freeze_text(rehearse): see zygote/extension/frozen_text.h. For the zygote, after freeze_heap().
+PyObject* py_freeze_text(PyObject*, PyObject* rehearse) {
+    auto frozen = freeze_text(kProcSelfFd, [rehearse] {
+        PyObject* result = PyObject_CallFunctionObjArgs(rehearse, nullptr);
+        Py_XDECREF(result);
+        return result != nullptr;
+    });
+    if (PyErr_Occurred() != nullptr) {
+        return nullptr;  // The rehearsal's own.
+    }
+    if (!frozen) {
+        PyErr_SetString(PyExc_OSError, frozen.error().to_string().c_str());
+        return nullptr;
+    }
+    Py_RETURN_NONE;
+}
+
 // load_plan() -> bool: reads the jail plan; true if guests start warm.
 PyObject* py_load_plan(PyObject*, PyObject*) {
     ssize_t size = ::pread(kPlanFd, &g_plan, sizeof(g_plan), 0);
@@ -168,6 +187,50 @@ PyObject* py_load_plan(PyObject*, PyObject*) {
         return nullptr;
     }
     return PyBool_FromLong(g_plan.start == jail::GuestStart::kWarm);
+}
+
+// NumPy's bitgen_t begins so (numpy/random/bitgen.h), and of the Mersenne Twister the state is
+// this. That it is so in the NumPy at hand is compared, by read_twister(), before it is relied on.
+struct Twister {
+    std::array<std::uint32_t, 624> key;
+    std::int32_t position;
+};
+struct BitGenerator {
+    Twister* state;
+};
+
+Twister* twister_of(PyObject* capsule) {
+    auto* generator = static_cast<BitGenerator*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
+    return generator != nullptr ? generator->state : nullptr;
+}
+
+// read_twister(capsule) -> (bytes, int): key and position of a Mersenne Twister of NumPy's.
+PyObject* py_read_twister(PyObject*, PyObject* capsule) {
+    const Twister* twister = twister_of(capsule);
+    if (twister == nullptr) {
+        return nullptr;
+    }
+    return Py_BuildValue("(y#i)", reinterpret_cast<const char*>(twister->key.data()),
+                         static_cast<Py_ssize_t>(sizeof(twister->key)), twister->position);
+}
+
+// reseed_twister(capsule): as seeding it with 624 random words does, in one page.
+PyObject* py_reseed_twister(PyObject*, PyObject* capsule) {
+    Twister* twister = twister_of(capsule);
+    if (twister == nullptr) {
+        return nullptr;
+    }
+    std::span<std::byte> bytes = std::as_writable_bytes(std::span(twister->key));
+    while (!bytes.empty()) {
+        ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
+        if (count < 0 && errno != EINTR) {
+            return raise_errno();
+        }
+        bytes = bytes.subspan(count > 0 ? static_cast<std::size_t>(count) : 0);
+    }
+    twister->key[0] = 0x80000000U;  // Never all zeros, of which nothing else would come.
+    twister->position = static_cast<std::int32_t>(twister->key.size());
+    Py_RETURN_NONE;
 }
 
 // adopt(result_fd): in a cold guest, which has no plan: where the result goes.
@@ -247,6 +310,9 @@ PyMethodDef g_methods[] = {
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
     {"gather_arenas", py_gather_arenas, METH_NOARGS, nullptr},
     {"freeze_heap", py_freeze_heap, METH_NOARGS, nullptr},
+    {"freeze_text", py_freeze_text, METH_O, nullptr},
+    {"read_twister", py_read_twister, METH_O, nullptr},
+    {"reseed_twister", py_reseed_twister, METH_O, nullptr},
     {"adopt", py_adopt, METH_O, nullptr},
     {"send_ready", py_send_ready, METH_NOARGS, nullptr},
     {"receive_job", py_receive_job, METH_NOARGS, nullptr},

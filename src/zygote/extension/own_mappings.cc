@@ -47,14 +47,20 @@ bool parse_mapping(const char* line, Mapping& mapping) {
                          (permissions[1] == 'w' ? PROT_WRITE : 0) |
                          (permissions[2] == 'x' ? PROT_EXEC : 0);
     mapping.is_file = path.starts_with('/');
+    mapping.is_memory_file = path.starts_with("/memfd:");
     mapping.is_heap = path == "[heap]";
     mapping.is_private = permissions[3] == 'p';
     return true;
 }
 
+bool is_number_of(const char* line, std::string_view word, std::size_t& number) {
+    bool is_it = std::strncmp(line, word.data(), word.size()) == 0;
+    number = is_it ? std::strtoul(line + word.size(), nullptr, 10) : 0;
+    return is_it;
+}
+
 // Of each mapping smaps has a line as in maps, and then lines with a word and a number.
 std::vector<Mapping> parse_smaps(std::string& text) {
-    constexpr std::string_view kAnonymous = "Anonymous:";
     std::vector<Mapping> mappings;
     for (std::size_t at = 0; at < text.size();) {
         std::size_t end = text.find('\n', at);
@@ -64,8 +70,11 @@ std::vector<Mapping> parse_smaps(std::string& text) {
         text[end] = '\0';
         const char* line = text.data() + at;
         Mapping mapping;
-        if (std::strncmp(line, kAnonymous.data(), kAnonymous.size()) == 0 && !mappings.empty()) {
-            mappings.back().has_writes = std::strtoul(line + kAnonymous.size(), nullptr, 10) > 0;
+        std::size_t kib = 0;
+        if (!mappings.empty() && is_number_of(line, "Anonymous:", kib)) {
+            mappings.back().has_writes = kib > 0;
+        } else if (!mappings.empty() && is_number_of(line, "Referenced:", kib)) {
+            mappings.back().referenced_bytes = kib << 10;
         } else if (parse_mapping(line, mapping)) {
             mappings.push_back(mapping);
         }
@@ -79,6 +88,14 @@ std::vector<Mapping> parse_smaps(std::string& text) {
 Result<std::vector<Mapping>> read_own_mappings(int proc_self) {
     std::string text = TRY(read_whole(proc_self, "smaps"));
     return parse_smaps(text);
+}
+
+Result<void> forget_uses(int proc_self) {
+    UniqueFd file(::openat(proc_self, "clear_refs", O_WRONLY | O_CLOEXEC));
+    if (!file.is_open() || ::write(file.get(), "1", 1) != 1) {
+        return Error::from_errno("count anew what is used", errno, "clear_refs");
+    }
+    return {};
 }
 
 }  // namespace snapjail::zygote

@@ -32,9 +32,10 @@ def preload(names):
             print(f"zygote: cannot preload {name}: {error!r}", file=sys.stderr)
 
 
-def freeze():
+def freeze(dry_run):
     try:
         _native.freeze_heap()
+        _native.freeze_text(lambda: runner.run_warmup(dry_run))
     except OSError as error:  # Guests are as good, and cost more.
         print(f"zygote: {error}", file=sys.stderr)
 
@@ -48,6 +49,7 @@ def main():
         for _ in range(ROUNDS):
             runner.run_warmup(warmup.BROAD)
             runner.run_warmup(warmup.narrow())
+        runner.Twister.find()
 
     folder = sys.argv[3]
     dry_run = warmup.narrow()
@@ -70,7 +72,7 @@ def main():
     gc.freeze()
     gc.disable()
     if is_warm:
-        freeze()
+        freeze(dry_run)
     _native.run_fork_loop(be_guest)
 
 
