@@ -20,7 +20,7 @@ constexpr int kFrontListenerFd = 4;  // Bound and listening.
 constexpr int kFrontSettingsFd = 5;  // A memfd that holds one FrontSettings.
 
 struct FrontSettings {
-    static constexpr std::uint32_t kVersion = 2;
+    static constexpr std::uint32_t kVersion = 3;
     std::uint32_t version = kVersion;
     log::Level log_level = log::Level::kInfo;
     sched::SchedulerLimits scheduler;
@@ -28,6 +28,7 @@ struct FrontSettings {
     api::ApiLimits api;
     // What /health says and the front cannot find out: texts, each ended by a NUL.
     std::array<char, 16> tier{};
+    std::array<char, 16> kernel{};
     std::array<char, 16> mode{};
     std::array<char, 32> python_version{};
     std::array<char, 512> layers{};  // Separated by commas.

@@ -266,7 +266,7 @@ void GuestPool::on_gone(const GenerationPtr& generation, const zygote::Event& ev
     guest->death = Death{.wait_status = event.wait_status,
                          .cpu_time = std::chrono::microseconds(event.cpu_time_us),
                          .limit_hit = event.limit_hit,
-                         .could_kill_itself = limits_.tells_of_jobs};
+                         .could_kill_itself = limits_.guests_can_kill_themselves};
     forget_waiting(*guest);
     release_slot(guest->slot);
     if (was_starting && generation == current_) {
