@@ -146,6 +146,7 @@ def files_of(image):
             with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as tar:
                 subprocess.run(["tar", "-C", folder, "-x"], stdin=tar.stdout, check=True)
             variables = docker("inspect", "--format={{json .Config.Env}}", container)
+            Path(folder).chmod(0o755)  # As a root is: whoever is not root goes through it.
             yield folder, json.loads(variables)
     finally:
         docker("rm", container)
