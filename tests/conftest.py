@@ -48,6 +48,20 @@ def tier(service):
     return service.ask("GET", "/health").json["tier"]
 
 
+@pytest.fixture(scope="session")
+def kernel(service):
+    """`linux` or `gvisor`, as the service itself says it."""
+    return service.ask("GET", "/health").json["kernel"]
+
+
+@pytest.fixture(autouse=True)
+def skip_in_gvisor(request):
+    """What Linux alone can give: docs/gvisor.md says what is there instead."""
+    marker = request.node.get_closest_marker("linux")
+    if marker and request.getfixturevalue("kernel") != "linux":
+        pytest.skip(f"gVisor: {marker.args[0]}")
+
+
 @pytest.fixture(autouse=True)
 def skip_without_namespaces(request):
     """A few promises are namespaces' own: tier `process` does not make them, and says so."""

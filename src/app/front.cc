@@ -111,6 +111,7 @@ class Front {
         boost::json::object health{
             {"status", "ok"},
             {"tier", settings_.tier.data()},
+            {"kernel", settings_.kernel.data()},
             {"mode", settings_.mode.data()},
             {"python", settings_.python_version.data()},
             {"layers", std::move(layers)},

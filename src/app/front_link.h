@@ -30,6 +30,7 @@ struct FrontSettings {
     api::ApiLimits api;
     // What /health says and the front cannot find out: texts, each ended by a NUL.
     std::array<char, 16> tier{};
+    std::array<char, 16> kernel{};
     std::array<char, 16> mode{};
     std::array<char, 32> python_version{};
     // As zygote::parse_profiles reads it, interpreters included: what draws a script to one counts.

@@ -12,6 +12,7 @@
 
 #include "app/prepared_zygote.h"
 #include "base/syscall.h"
+#include "jail/host_kind.h"
 #include "sched/scheduler.h"
 #include "zygote/launcher.h"
 #include "zygote/protocol.h"
@@ -51,7 +52,9 @@ sched::SchedulerLimits one_slot(const Options& options, jail::Tier tier) {
             .queue_time_max = kGuestTimeMax,
             .wall_time_max = options.limits.wall_time_max,
             .cpu_time_max = options.limits.cpu_time_max,
-            .tells_of_jobs = tier == jail::Tier::kProcess};
+            .tells_of_jobs = tier == jail::Tier::kProcess,
+            .guests_can_kill_themselves =
+                tier == jail::Tier::kProcess || jail::read_host_signs().is_gvisor};
 }
 
 // After the zygote, which is declared after it: what the job has left in tier `process`.

@@ -32,9 +32,11 @@ constexpr int kTried = 0;
 // An errno that no kernel returns: the child was ended by a signal, a seccomp filter's most likely.
 constexpr int kKilled = 4096;
 
-// The remedies. A container's own seccomp filter forbids namespaces unless it has CAP_SYS_ADMIN.
+// The remedies. A container's own seccomp filter forbids namespaces; with CAP_SYS_ADMIN it allows
+// them, and still no pivot_root: docs/adr/011.
 constexpr std::string_view kAllowNamespaces =
-    "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined (or --privileged); "
+    "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined, and "
+    "--security-opt apparmor=unconfined where AppArmor is in force; "
     "Kubernetes: hostUsers: false with seccompProfile Unconfined";
 constexpr std::string_view kUnmaskProc =
     "docker run --security-opt systempaths=unconfined; Kubernetes: procMount: Unmasked";

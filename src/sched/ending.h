@@ -22,7 +22,7 @@ struct Death {
     int wait_status = 0;  // As from wait4(2).
     std::chrono::microseconds cpu_time{};
     zygote::LimitHit limit_hit = zygote::LimitHit::kNone;
-    bool could_kill_itself = false;  // It was not PID 1 of a namespace.
+    bool could_kill_itself = false;  // It was no PID 1, or one that is not protected.
 };
 // A guest that ended without a frame, and that we did not end.
 Ending ending_of_death(const Death& death, std::chrono::seconds cpu_time_max);

@@ -25,6 +25,7 @@ GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::functi
             ProfilePoolSettings{.profile = profile,
                                 .result_bytes_max = limits_.result_bytes_max,
                                 .tells_of_jobs = limits_.tells_of_jobs,
+                                .guests_can_kill_themselves = limits_.guests_can_kill_themselves,
                                 .on_ready = on_ready,
                                 .on_room = [this] { refill(); }}));
     }

@@ -24,6 +24,8 @@ struct PoolLimits {
     std::uint32_t guests_starting_max = 2;  // Warming one takes a core for some milliseconds.
     std::size_t result_bytes_max = std::size_t{10} << 20;
     bool tells_of_jobs = false;  // Tier `process`: the zygote watches those that run.
+    // They are no PID 1, or the kernel (gVisor) does not protect one from its own SIGKILL.
+    bool guests_can_kill_themselves = false;
 };
 
 class GuestPool : public std::enable_shared_from_this<GuestPool> {

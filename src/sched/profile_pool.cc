@@ -254,7 +254,7 @@ void ProfilePool::on_gone(const GenerationPtr& generation, const zygote::Event& 
     guest->death = Death{.wait_status = event.wait_status,
                          .cpu_time = std::chrono::microseconds(event.cpu_time_us),
                          .limit_hit = event.limit_hit,
-                         .could_kill_itself = settings_.tells_of_jobs};
+                         .could_kill_itself = settings_.guests_can_kill_themselves};
     forget_waiting(*guest);
     slots_->give_back(guest->slot);
     if (was_starting && generation == current_) {

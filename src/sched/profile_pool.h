@@ -23,7 +23,8 @@ namespace snapjail::sched {
 struct ProfilePoolSettings {
     ProfileIndex profile = 0;
     std::size_t result_bytes_max = std::size_t{10} << 20;
-    bool tells_of_jobs = false;      // See PoolLimits.
+    bool tells_of_jobs = false;  // See PoolLimits.
+    bool guests_can_kill_themselves = false;
     std::function<void()> on_ready;  // A guest begins to wait.
     std::function<void()> on_room;   // There may be more room for one.
 };

@@ -36,7 +36,8 @@ PoolLimits pool_limits(const SchedulerLimits& limits, std::size_t profiles) {
             .guests_starting_max =
                 std::max(2u, std::thread::hardware_concurrency()) + limits.guests_joining_max,
             .result_bytes_max = limits.result_bytes_max,
-            .tells_of_jobs = limits.tells_of_jobs};
+            .tells_of_jobs = limits.tells_of_jobs,
+            .guests_can_kill_themselves = limits.guests_can_kill_themselves};
 }
 
 }  // namespace

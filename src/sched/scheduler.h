@@ -34,6 +34,7 @@ struct SchedulerLimits {
     std::size_t stdout_bytes_max = std::size_t{1} << 20;
     std::size_t result_bytes_max = std::size_t{10} << 20;
     bool tells_of_jobs = false;  // Tier `process`: see PoolLimits.
+    bool guests_can_kill_themselves = false;
 };
 
 struct ProfileStats {

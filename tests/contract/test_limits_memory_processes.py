@@ -108,6 +108,7 @@ def main():
 
 
 @pytest.mark.promised("processes")
+@pytest.mark.linux("processes are counted for each user id, over the whole sandbox")
 @pytest.mark.both_modes
 def test_the_sixty_fifth_process_is_refused(service):
     assert service.execute(COUNT_PROCESSES).result == [64, 11]  # EAGAIN
@@ -115,6 +116,7 @@ def test_the_sixty_fifth_process_is_refused(service):
 
 
 @pytest.mark.promised("processes")
+@pytest.mark.linux("processes are counted for each user id, over the whole sandbox")
 @pytest.mark.both_modes
 def test_the_sixty_fifth_thread_is_refused(service):
     assert service.execute(COUNT_THREADS).result == 64
@@ -148,6 +150,7 @@ def main():
 
 
 @pytest.mark.promised("processes")
+@pytest.mark.linux("processes are counted for each user id, over the whole sandbox")
 def test_one_jobs_processes_are_not_counted_for_another(service):
     answers = service.execute_all([COUNT_PROCESSES] * 4, threads=2)
 

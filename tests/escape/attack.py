@@ -6,6 +6,8 @@ The head of each:
     # Expect: "EPERM"              the JSON of main()'s value in the jail; several: any of them
     # Expect: error_type=signal    or the job ends so
     # Expect in tier process: ...  as well, where /health says that this is the tier
+    # Expect in gVisor: ...        as well, where /health says that this is the kernel
+    # Not in gVisor: why           skipped there, aloud
     # Control: "done"              the JSON of control()'s value outside, of main()'s without one
     # Control-as: root             or: root in mount uts, namespaces of its own
     # First: leave                 jobs that call leave() run before
@@ -27,7 +29,7 @@ HERE = Path(__file__).parent
 PROBE = (HERE / "probe.py").read_text()
 # What says that this kernel was built without the thing: nothing was stopped, nothing was there.
 ABSENT = {"EAFNOSUPPORT", "EPROTONOSUPPORT", "ENOSYS", "ENOTSUP"}
-FIELD = re.compile(r"# ([A-Z][A-Za-z]+(?:-as| on| in tier process| layer)?): (.*)")
+FIELD = re.compile(r"# ([A-Z][A-Za-z]+(?:-as| on| in tier process| in gVisor| layer)?): (.*)")
 
 
 def flatten(value):
@@ -60,17 +62,22 @@ class Attack:
     def is_for_this_machine(self):
         return self.one("Only") in ("", platform.machine())
 
+    def check_kernel(self, kernel):
+        if kernel == "gvisor" and self.one("Not in gVisor"):
+            pytest.skip(f"gVisor: {self.one('Not in gVisor')}")
+
     def check_architecture(self):
         if not self.is_for_this_machine():
             pytest.skip(f"an attack on {self.one('Only')}, this is {platform.machine()}")
 
-    def expected(self, tier="full"):
+    def expected(self, tier="full", kernel="linux"):
         elsewhere = self.all("Expect in tier process") if tier == "process" else []
+        elsewhere += self.all("Expect in gVisor") if kernel == "gvisor" else []
         return self.all("Expect") + elsewhere
 
-    def matches(self, answer, tier="full"):
+    def matches(self, answer, tier="full", kernel="linux"):
         """Whether the jail has made of it exactly what it must."""
-        for expected in self.expected(tier):
+        for expected in self.expected(tier, kernel):
             word = expected.removeprefix("error_type=")
             if word != expected:
                 if answer.outcome == (400, word):

@@ -1,6 +1,7 @@
 # Attack: leave a .pth file that every interpreter runs.
 # Expect: ["EROFS", "EROFS", "EROFS"]
 # Expect: ["EACCES", "EACCES", "EACCES"]
+# Expect in gVisor: ["EACCES", "EACCES", "EROFS"]
 # Control: ["done", "done", "done"]
 
 

@@ -1,6 +1,7 @@
 # Attack: fork until the machine is full.
 # Expect: [64, "EAGAIN"]
 # Expect in tier process: error_type=memory_limit
+# Not in gVisor: processes are counted for each user id, over the whole sandbox
 # Control: 70
 # Harm: [200, "done"]
 # One layer: the count is kept for each user namespace: one wall; the clock ends the job

@@ -1,5 +1,6 @@
 # Attack: run before everybody else.
 # Expect: true
+# Expect in gVisor: false
 # Control: ["done", "done", "done"]
 # Control-as: root
 

@@ -3,6 +3,7 @@
 # Expect: "EPERM"
 # Expect: "ENOENT"
 # Expect: "EROFS"
+# Expect in gVisor: "done"
 # Control: "done"
 
 

@@ -2,6 +2,7 @@
 # Modelled on: CVE-2016-5195
 # Expect: "EACCES"
 # Expect: "ENOENT"
+# Expect in gVisor: "done"
 # Control: "done"
 # One layer: the memory is its own; that a write reached the file's pages was mended in 4.8.3
 

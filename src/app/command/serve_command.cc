@@ -17,6 +17,7 @@
 #include "app/prepared_zygote.h"
 #include "app/supervisor/supervisor.h"
 #include "base/log.h"
+#include "jail/host_kind.h"
 #include "jail/privileges.h"
 #include "zygote/cgroup_choice.h"
 
@@ -63,6 +64,7 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygotes&
                                   std::uint64_t connections_max) {
     FrontSettings settings;
     settings.log_level = options.log_level;
+    jail::HostSigns signs = jail::read_host_signs();
     auto waiting = std::max(kGuestsWaitingMin, 2 * std::thread::hardware_concurrency());
     settings.scheduler = {
         .slots = prepared.slots,
@@ -72,13 +74,16 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygotes&
         .queue_time_max = options.queue_time_max,
         .wall_time_max = options.limits.wall_time_max,
         .cpu_time_max = options.limits.cpu_time_max,
-        .tells_of_jobs = prepared.choice.tier == jail::Tier::kProcess};
+        .tells_of_jobs = prepared.choice.tier == jail::Tier::kProcess,
+        .guests_can_kill_themselves =
+            prepared.choice.tier == jail::Tier::kProcess || signs.is_gvisor};
     settings.http.connections_max = connections_max;
     // The longest JSON for a byte of script is six: \u0001.
     settings.http.body_bytes_max =
         std::max(settings.http.body_bytes_max, 6 * options.script_bytes_max + 64 * 1024);
     settings.api.script_bytes_max = options.script_bytes_max;
     put_text(settings.mode, mode_name(options));
+    put_text(settings.kernel, signs.is_gvisor ? "gvisor" : "linux");
     put_text(settings.tier, jail::to_string(prepared.choice.tier));
     put_text(settings.python_version, prepared.specs.front().interpreter.version);
     put_text(settings.layers, layer_names(prepared));
