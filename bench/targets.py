@@ -147,13 +147,13 @@ class Target:
 
 
 class Snapjail(Target):
-    def __init__(self, name="snapjail", flags=(), binary=BINARY, slots=8):
+    def __init__(self, name="snapjail", flags=(), binary=BINARY, slots=8, variables=(), **how):
         self.port = free_port()
         self.slots = slots
-        environment = {"PATH": os.environ["PATH"], "PYTHON_BIN": str(PYTHON)}
+        environment = {"PATH": os.environ["PATH"], "PYTHON_BIN": str(PYTHON), **dict(variables)}
         command = [str(binary), "serve", f"--port={self.port}", "--log-level=error"]
         command += [f"--slots={slots}", "--zygote-lifetime=0", *flags]
-        super().__init__(name, command, environment)
+        super().__init__(name, command, environment, **how)
         await_ready(self.port, self.process)
 
     def health(self):

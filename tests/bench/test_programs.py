@@ -72,6 +72,19 @@ def test_soak_answers_all_jobs_and_finds_no_process_or_descriptor_more(bench):
         assert conditions[key], key
 
 
+@pytest.mark.skipif(not os.access("/sys/fs/cgroup/cpuacct", os.W_OK), reason="no cpuacct to use")
+def test_cpu_counts_time_and_faults_of_each_build_apart(bench):
+    binary = os.environ.get("SNAPJAIL_BIN", ROOT / "build/release/snapjail")
+    written = bench("cpu", "--rounds=2", "--burst=4", "--scripts=hello", f"a={binary}",
+                    f"b={binary},--preload=none,LANG=C.UTF-8")
+
+    a, b = written["rows"]
+    assert (a["build"], a["ratio"], b["build"]) == ("a", 1.0, "b")
+    assert a["cpu/job"] > 0 and b["cpu/job"] > 0
+    assert a["faults"] > b["faults"] > 10
+    assert not list(Path("/sys/fs/cgroup/cpuacct").glob("snapjail-bench-*"))
+
+
 def test_what_is_missing_is_named_with_its_remedy():
     environment = {**os.environ, "SNAPJAIL_BIN": "/nowhere/snapjail"}
     command = [sys.executable, ROOT / "bench/run", "soak"]
