@@ -145,7 +145,6 @@ def main():
         assert "more processes and threads than allowed" in answer.error
     else:
         assert answer.outcome == (400, "exception"), answer
-    assert answer.seconds < 3
     assert service.execute(NEXT).result == "next"
 
 
