@@ -118,8 +118,8 @@ def steps(is_quick):
         pytest("bench", "tests/bench"),
         pytest("all set-ups that fail", "tests/faults", "-k", "zygote or front",
                is_long=True),
-        build("walls", is_long=True),
-        pytest("walls", "tests/walls", preset="walls", is_long=True),
+        build("walls"),
+        pytest("walls", "tests/walls", preset="walls"),
     ]
     rows += [build("asan"), unit("asan"),
              pytest("contract asan", "tests/contract", "-m", "not slow", preset="asan"),
@@ -221,7 +221,7 @@ def main():
     parser.add_argument("--quick", action="store_true",
                         help="leave out sanitizers, clang, clang-tidy, cold mode and slow tests")
     parser.add_argument("--all", action="store_true",
-                        help="also what takes long: the matrix of walls, every fault, tsan")
+                        help="also what takes long: every fault, tsan")
     parser.add_argument("--only", metavar="REGEX", default="", help="only steps whose name matches")
     arguments = parser.parse_args()
     skips_allowed = float(os.environ.get("SNAPJAIL_SKIPS_ALLOWED") or "inf")
