@@ -33,7 +33,7 @@ constexpr int kTried = 0;
 constexpr int kKilled = 4096;
 
 // The remedies. A container's own seccomp filter forbids namespaces; with CAP_SYS_ADMIN it allows
-// them, and still no pivot_root: docs/adr/009.
+// them, and still no pivot_root: docs/adr/010.
 constexpr std::string_view kAllowNamespaces =
     "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined, and "
     "--security-opt apparmor=unconfined where AppArmor is in force; "
