@@ -33,6 +33,7 @@ MIXED = [
     ("def main():\n    while True: pass", "cpu_limit"),
 ]
 ANSWER_SECONDS = 30
+CONNECT_SECONDS = 2  # Past it a container is gone, address and all.
 CONNECT_AGAIN_SECONDS = 0.05
 LOAD_SECONDS = 4  # Until all slots are busy with long jobs, and others wait.
 
@@ -52,8 +53,8 @@ class Report:
     def line(self):
         return (
             f"stopped in {self.stop_seconds:.1f} s with {self.under_way} requests under way; since "
-            f"then {counted(self.answered_after)} answered, {counted(self.refused)} refused, "
-            f"{len(self.cut)} cut; {len(self.wrong)} wrong answers in all"
+            f"then {counted(self.answered_after)} answered, {counted(self.refused)} refused or not "
+            f"connected, {len(self.cut)} cut; {len(self.wrong)} wrong answers in all"
         )
 
     def faults(self, seconds_max):
@@ -102,8 +103,9 @@ class Clients:
         """Streams, or None where the service has stopped."""
         while not self.is_over:
             try:
-                return await asyncio.open_connection(*self.address)
-            except OSError as error:
+                connecting = asyncio.open_connection(*self.address)
+                return await asyncio.wait_for(connecting, CONNECT_SECONDS)
+            except (OSError, asyncio.TimeoutError) as error:
                 kind = type(error).__name__
                 if self.stop_at is None:
                     self.report.wrong.append(f"no connection before the stop: {error}")

@@ -64,7 +64,7 @@ struct JailPlan {
     // The descriptor on which a guest sends its frames. It is the first number that the guest's own
     // RLIMIT_NOFILE forbids, so that no script meets it by closing or scanning "all" descriptors.
     std::int32_t result_fd = 0;
-    std::uint32_t has_proc = 0;      // A procfs can be mounted here: guests get one of their own.
+    std::uint32_t has_proc = 0;  // A procfs can be mounted here: guests get one of their own.
     // It takes subset=pid and shows the whole system all the same: gVisor's does.
     std::uint32_t proc_shows_system = 0;
     std::uint32_t landlock_abi = 0;  // 0: this kernel has none.

@@ -150,8 +150,7 @@ jail::SetupFailure enter_root(const ChildOrders& orders) noexcept {
         return {kCredentials, errno};
     }
     jail::Procfs procfs;
-    auto failure =
-        has_own_root ? jail::build_root(*orders.tree, procfs) : jail::keep_root(procfs);
+    auto failure = has_own_root ? jail::build_root(*orders.tree, procfs) : jail::keep_root(procfs);
     if (failure.has_failed()) {
         return failure;
     }
