@@ -1,7 +1,7 @@
 # Attack: make pipes large, so that the pages that all jobs' pipes may have together are used up.
 # Expect: "EPERM"
 # Control: "done"
-# One layer: takes from others the size of their pipes, never a pipe: past its count the kernel gives one page for each; it counts by user id, and no namespace divides that
+# One layer: takes from others the size of their pipes, never a pipe; the kernel counts by user id
 
 
 import fcntl

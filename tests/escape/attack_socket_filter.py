@@ -1,7 +1,7 @@
 # Attack: give the kernel a program to run, by way of a socket pair's filter.
 # Expect: ["EPERM", "EPERM", "EPERM"]
 # Control: ["done", "EBADF", "done"]
-# One layer: anybody may filter a socket of their own, and it reaches nothing else; what is refused is a part of the kernel to attack
+# One layer: anybody may filter a socket of their own; refused is a part of the kernel to attack
 
 import struct
 
