@@ -9,6 +9,9 @@ input, one answer a line:
     {"kind": "warm child", "count": N, "script"}     forked and warmed before; its time counts from
                                                      the sending of the script to its whole answer
 
+"pause" in an order: seconds that a warm child waits for its script, as a guest does between two
+requests. What it had in the processor's caches is gone after a few milliseconds.
+
 The answer has the times in microseconds and the CPU time of parent and children together.
 """
 
@@ -93,7 +96,7 @@ class Child:
             raise SystemExit(f"floor.py: the child ended with status {status}")
 
 
-def fork(_wrapper, _warm_up, _source):
+def fork(_wrapper, _warm_up, _source, _pause):
     start = time.perf_counter()
     pid = os.fork()
     if pid == 0:
@@ -102,7 +105,7 @@ def fork(_wrapper, _warm_up, _source):
     return time.perf_counter() - start
 
 
-def fork_and_run(wrapper, _warm_up, source):
+def fork_and_run(wrapper, _warm_up, source, _pause):
     start = time.perf_counter()
     child = Child(wrapper, None)
     child.ask(source)
@@ -110,8 +113,9 @@ def fork_and_run(wrapper, _warm_up, source):
     return time.perf_counter() - start
 
 
-def warm_child(wrapper, warm_up, source):
+def warm_child(wrapper, warm_up, source, pause):
     child = Child(wrapper, warm_up)
+    time.sleep(pause)
     start = time.perf_counter()
     child.ask(source)
     elapsed = time.perf_counter() - start
@@ -149,7 +153,8 @@ def main():
         source = order.get("script", "").encode()
         before = cpu_seconds()
         measure = KINDS[order["kind"]]
-        seconds = [measure(wrapper, warmup.narrow(), source) for _ in range(order["count"])]
+        pause = order.get("pause", 0)
+        seconds = [measure(wrapper, warmup.narrow(), source, pause) for _ in range(order["count"])]
         answer = {
             "latencies_us": [int(s * 1e6) for s in seconds],
             "cpu_seconds": cpu_seconds() - before,

@@ -4,7 +4,8 @@ One client: a request, its answer, a pause (--pause) in which the pool fills aga
 turns, a few requests at a time (--slice), so that what else the machine does strikes all alike:
   snapjail    POST /execute of a service of its own
   echo        the floor of HTTP: our server, which sends the same bytes and runs nothing
-  warm child  the floor of the job: the same script in a child forked and warmed before, over pipes
+  warm child  the floor of the job: the same script in a child forked and warmed before, over pipes,
+              that has waited for it as long as a guest has
   fork        fork, _exit, wait of a process with the same imports
   reference   Flask, gunicorn, a fresh interpreter in a jail (nsjail or bubblewrap) for each request
 The floor of an answer is echo + warm child (medians); `x floor` is the ratio to it.
@@ -57,7 +58,7 @@ def measure_one_client(world, names, flags):
                 check_report(done, target, name)
                 row.setdefault(target.name, []).extend(done["latencies_us"])
             for kind in ("warm child", "fork"):
-                done = world.floor(name).measure(kind, flags.slice, script)
+                done = world.floor(name).measure(kind, flags.slice, script, flags.pause)
                 row.setdefault(kind, []).extend(done["latencies_us"])
     return samples
 

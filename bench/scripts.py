@@ -22,6 +22,15 @@ import numpy as np
 def main():
     return int(np.sum(np.arange(1000)))
 """,
+    "sums": """\
+import os
+import numpy as np
+import pandas as pd
+
+def main():
+    print("hello from user code")
+    return {"sum": int(np.sum([1, 2, 3])), "pandas": str(pd.Series([1, 2, 3]).sum())}
+""",
     "pandas": """\
 import numpy as np
 import pandas as pd
@@ -47,6 +56,7 @@ PROFILES = {
     "hello": "base",
     "stdlib": "stdlib",
     "numpy": "numpy",
+    "sums": "data",
     "pandas": "data",
     "stdout 1 MB": "base",
     "result 5 MB": "base",

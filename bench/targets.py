@@ -248,8 +248,8 @@ class Floor:
             raise SystemExit("bench: floor.py has ended")
         return json.loads(line)
 
-    def measure(self, kind, count, script=""):
-        order = {"kind": kind, "count": count, "script": script}
+    def measure(self, kind, count, script="", pause_ms=0):
+        order = {"kind": kind, "count": count, "script": script, "pause": pause_ms / 1000}
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         return self._answer()

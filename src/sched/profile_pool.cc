@@ -52,10 +52,10 @@ std::shared_ptr<Guest> ProfilePool::take() {
     if (waiting_.empty()) {
         return nullptr;
     }
-    // The one that has waited longest: it is the least likely to be still at its warm-up's page
-    // faults.
-    auto guest = std::move(waiting_.front());
-    waiting_.pop_front();
+    // The one that has waited least: what it touched in its warm-up is still in the processor's
+    // caches. After a tenth of a second a script takes four times as long.
+    auto guest = std::move(waiting_.back());
+    waiting_.pop_back();
     guest->state = GuestState::kTaken;
     ++running_count_;
     if (settings_.tells_of_jobs) {

@@ -37,13 +37,13 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     // A zygote that is ready; an earlier one keeps only the jobs that it has.
     void attach(UniqueFd zygote_socket);
 
-    // The guest that has waited longest, or null. Its caller must end() it.
+    // The guest that has waited least, or null. Its caller must end() it.
     std::shared_ptr<Guest> take();
 
     // Kills the guest, whole; its slot is free when the zygote has reaped it. May be called twice.
     void end(const std::shared_ptr<Guest>& guest);
 
-    // Ends one that waits; there must be one.
+    // Ends the one that has waited longest; there must be one.
     void end_a_waiting_one();
 
     // A zygote is there, and the last guest that could not be started is a while ago.

@@ -27,7 +27,7 @@ def test_latency_gives_every_script_beside_its_floors(bench):
     written = bench("latency", "--rounds=1", "--slice=3", "--reference-slice=0", "--pause=1",
                     "--open-seconds=0.3", "--open-rounds=1", "--rates=50")
 
-    assert len(written["one client"]) == 6
+    assert len(written["one client"]) == 7
     for found in written["one client"].values():
         assert found["snapjail"]["n"] == found["echo"]["n"] == found["warm child"]["n"] == 3
         assert found["snapjail"]["p50_ms"] > 0 and found["echo"]["p50_ms"] > 0
