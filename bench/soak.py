@@ -39,7 +39,9 @@ def resources(service, script_name):
     zygote = zygotes[PROFILES[script_name]]
     found = {"processes": len(pids), "namespaces": namespaces_of(pids)}
     for name, pid in (("supervisor", service.process.pid), ("front", front), ("zygote", zygote)):
-        found[f"{name} descriptors"] = processes.descriptors(pid)
+        targets = processes.descriptor_targets(pid)
+        # A zygote keeps one for each slot that it has ever used.
+        found[f"{name} descriptors"] = sum(not target.startswith("net:[") for target in targets)
         found[f"{name} RSS KiB"] = processes.status_kib(pid, "VmRSS")
     found["guests' PSS KiB"] = sum(processes.status_kib(pid, "Pss") for pid in guests)
     found["zygote mounts"] = processes.mounts(zygote)

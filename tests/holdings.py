@@ -22,6 +22,7 @@ class Holdings:
 
     processes: int
     descriptors: int  # Of the supervisor, the front and the zygotes: guests live for one job.
+    networks_beyond_slots: int  # Each zygote keeps one for each slot that it has ever used.
     threads: int
     mount_namespaces: int
     mounts: int
@@ -36,9 +37,12 @@ def holdings(service):
     pids = [service.pid, *service.descendants()]
     lasting = [service.pid, service.front(), *service.zygotes()]
     spaces = {processes.namespace(pid, "mnt"): pid for pid in pids}
+    targets = [target for pid in lasting for target in processes.descriptor_targets(pid)]
+    networks = sum(target.startswith("net:[") for target in targets)
     return Holdings(
         processes=len(pids),
-        descriptors=sum(processes.descriptors(pid) for pid in lasting),
+        descriptors=len(targets) - networks,
+        networks_beyond_slots=max(0, networks - service.slots() * len(service.zygotes())),
         threads=sum(processes.status_kib(pid, "Threads") for pid in lasting),
         mount_namespaces=len(spaces),
         mounts=sum(processes.mounts(pid) for pid in spaces.values()),

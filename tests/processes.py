@@ -79,10 +79,21 @@ def name(pid):
 
 
 def descriptors(pid):
+    return len(descriptor_targets(pid))
+
+
+def descriptor_targets(pid):
+    """What its descriptors stand for, as /proc names it: files, sockets, namespaces."""
+    targets = []
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                targets.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+            except FileNotFoundError:  # Closed since.
+                pass
     except OSError:
-        return 0
+        pass
+    return targets
 
 
 def status_kib(pid, key):

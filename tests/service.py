@@ -340,6 +340,10 @@ class Service(Client):
         children = [pid for pid, parent in table.items() if parent == self.pid]
         return [pid for pid in children if "python" in processes.command_line(pid)]
 
+    def slots(self):
+        (told,) = re.findall(r'"event":"started".*"slots":(\d+)', self.log_text())
+        return int(told)
+
     def wait_all_guests_wait(self, seconds=20):
         """Returns when each guest that there is waits for a job: none is being made, none ends."""
 

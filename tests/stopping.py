@@ -2,7 +2,7 @@
 
 Clients of short and long jobs ask without a pause, half of them on connections that are kept alive,
 half on a new one for each request. Then the service is told to stop. From a client's side a request
-is answered (200, 400), refused in order (503 with Retry-After, or a connection that is refused), or
+is answered (200, 400), refused in order (503 with Retry-After, or no connection to be had), or
 cut: it was sent, and the connection ended without a whole answer.
 """
 
@@ -35,6 +35,9 @@ MIXED = [
 ANSWER_SECONDS = 30
 CONNECT_SECONDS = 2  # Past it a container is gone, address and all.
 CONNECT_AGAIN_SECONDS = 0.05
+# There was no connection yet: refused, or reset in the midst of the handshake, when the socket was
+# closed. Of a request nothing had been sent.
+NOT_CONNECTED = (ConnectionRefusedError, ConnectionResetError)
 LOAD_SECONDS = 4  # Until all slots are busy with long jobs, and others wait.
 
 
@@ -109,7 +112,7 @@ class Clients:
                 kind = type(error).__name__
                 if self.stop_at is None:
                     self.report.wrong.append(f"no connection before the stop: {error}")
-                elif not isinstance(error, ConnectionRefusedError) and not self.is_over:
+                elif not isinstance(error, NOT_CONNECTED) and not self.is_over:
                     self.report.wrong.append(f"no connection, and not refused: {error}")
                 self.report.refused[kind] += 1
                 await asyncio.sleep(CONNECT_AGAIN_SECONDS)
