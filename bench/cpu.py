@@ -50,13 +50,13 @@ class Build(targets.Snapjail):
             variables=[word.split("=", 1) for word in more if not word.startswith("--")],
             preexec_fn=lambda: (self.cgroup / "cgroup.procs").write_text(str(os.getpid())),
         )
-        self.zygote = self.zygote_pid()
+        self.zygote_pids = [pid for pid, _ in self.zygotes().values()]
 
     def cpu_ms(self):
         return int((self.cgroup / "cpuacct.usage").read_text()) / 1e6
 
     def guest_faults(self):
-        return int(targets.processes.stat_fields(self.zygote)[8])
+        return sum(int(targets.processes.stat_fields(pid)[8]) for pid in self.zygote_pids)
 
     def stop(self):
         super().stop()

@@ -75,7 +75,8 @@ def test_soak_answers_all_jobs_and_finds_no_process_or_descriptor_more(bench):
 @pytest.mark.skipif(not os.access("/sys/fs/cgroup/cpuacct", os.W_OK), reason="no cpuacct to use")
 def test_cpu_counts_time_and_faults_of_each_build_apart(bench):
     binary = os.environ.get("SNAPJAIL_BIN", ROOT / "build/release/snapjail")
-    written = bench("cpu", "--rounds=2", "--burst=4", "--scripts=hello", f"a={binary}",
+    written = bench("cpu", "--rounds=2", "--burst=4", "--scripts=hello",
+                    f"a={binary},--profiles=data=pandas",
                     f"b={binary},--preload=none,LANG=C.UTF-8")
 
     a, b = written["rows"]
