@@ -43,8 +43,8 @@ Result<jail::SlotPlaces> prepare_places(const Options& options, std::uint32_t sl
     for (const zygote::Profile& profile : options.profiles) {
         if (!profile.python_bin.empty() && profile.python_bin != options.python_bin) {
             return Error{ErrorKind::kUnsupported, "SNAPJAIL_PROFILES", 0,
-                         "the interpreter of profile '" + profile.name +
-                             "' needs tier full, and this is tier process"};
+                         "profile '" + profile.name + "' has an interpreter of its own, " +
+                             profile.python_bin + ": that needs tier full, this is tier process"};
         }
     }
     jail::SlotPlacesSettings settings{.roots_folder = options.roots_folder,

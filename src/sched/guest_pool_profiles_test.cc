@@ -129,6 +129,22 @@ TEST_F(GuestPoolOfTwo, AnotherProfilesZygoteServesWhenTheFirstHasDied) {
     pool_->end(taken);
 }
 
+TEST_F(GuestPoolOfTwo, InTierProcessALostZygotesSlotsWaitForItsSuccessor) {
+    PoolLimits limits = limits_of(2, 2);
+    limits.tells_of_jobs = true;
+    start_both(limits);
+    auto running = pool_->take(Candidates(kRich));
+    rich_.die();
+    settle(io_);
+
+    pool_->set_demand(jobs_for({kLean, kLean}));
+    EXPECT_TRUE(asked(lean_).empty()) << "what the job has left may still be there";
+    FakeZygote next;
+    attach(next, kRich);
+
+    EXPECT_EQ(asked(lean_).size() + asked(next).size(), 1u);
+}
+
 TEST_F(GuestPoolOfTwo, PoolsFollowTheJobs) {
     start_both(limits_of(8, 2));
     ASSERT_EQ(pool_->of(kLean).waiting_count(), 4u);

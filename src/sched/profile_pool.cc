@@ -41,6 +41,9 @@ void ProfilePool::attach(UniqueFd zygote_socket) {
             }
         });
     current_ = std::move(generation);
+    for (std::uint32_t slot : std::exchange(lost_slots_, {})) {
+        slots_->give_back(slot);
+    }
     // The failures were the last zygote's.
     retry_timer_.cancel();
     failures_in_a_row_ = 0;
@@ -280,7 +283,7 @@ void ProfilePool::on_lost(const GenerationPtr& generation) {
     }
     std::erase(retired_, generation);
     for (const auto& [id, spawning] : generation->spawning) {
-        slots_->give_back(spawning.slot);
+        lose_slot(spawning.slot);
     }
     generation->spawning.clear();
     auto guests = std::move(generation->guests);
@@ -289,7 +292,7 @@ void ProfilePool::on_lost(const GenerationPtr& generation) {
         guest->is_zygote_lost = true;
         ending_count_ -= guest->state == GuestState::kEnding ? 1u : 0u;
         forget_waiting(*guest);
-        slots_->give_back(guest->slot);
+        lose_slot(guest->slot);
         if (guest->on_gone) {
             std::exchange(guest->on_gone, nullptr)();
         } else {
@@ -297,6 +300,14 @@ void ProfilePool::on_lost(const GenerationPtr& generation) {
         }
     }
     settings_.on_room();  // If it was a replaced one, its slots are the current one's now.
+}
+
+void ProfilePool::lose_slot(std::uint32_t slot) {
+    if (settings_.tells_of_jobs) {
+        lost_slots_.push_back(slot);
+    } else {
+        slots_->give_back(slot);
+    }
 }
 
 // Its waiting guests end now; those with a job go on, and the link closes after the last of them.

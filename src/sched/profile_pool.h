@@ -85,6 +85,7 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     void on_guest_failed(const std::shared_ptr<Guest>& guest, const char* why);
     void forget_waiting(const Guest& guest);
     void retire(const GenerationPtr& generation);
+    void lose_slot(std::uint32_t slot);
     void pause_spawning();
 
     boost::asio::io_context& io_;
@@ -92,6 +93,9 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     ProfilePoolSettings settings_;
     boost::asio::steady_timer retry_timer_;
     std::deque<std::shared_ptr<Guest>> waiting_;
+    // Tier `process`: of zygotes that were lost. What a job has left there the supervisor ends
+    // before it starts the next zygote; until that is here, no other profile may use them.
+    std::vector<std::uint32_t> lost_slots_;
     std::vector<GenerationPtr> retired_;  // Old zygotes whose guests still run.
     GenerationPtr current_;
     std::uint64_t last_guest_id_ = 0;

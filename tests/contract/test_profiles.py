@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import processes
 import pytest
+from service import under_way
 
 HELLO = "def main():\n    return 'hello'\n"
 LOADED = (
@@ -181,3 +183,23 @@ def test_the_log_names_the_profile_of_each_job(start, warm):
 
     # Before them goes the job that looks whether scripts are jailed at all.
     assert processes.wait_until(lambda: profiles()[-2:] == ["base", "data"], 5), profiles()
+
+
+def test_a_slot_whose_zygote_was_killed_holds_nothing_for_the_next_job(start, warm):
+    service = start({}, ["--slots=2", "--profiles=base=;own=json"])
+    leaving = under_way("leaving", "open('left', 'w').write('secret')\ntime.sleep(30)")
+    # Both slots are used by both profiles, so that neither zygote has reason to expect anything.
+    for line in ("", "import json") * 4:
+        service.execute_all([f"{line}\ndef main(): pass"] * 2, threads=2)
+    zygotes = {processes.command_line(pid).split("zygote.py ")[1].split()[0]: pid
+               for pid in service.zygotes()}
+
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(service.execute, "import json\n" + leaving)
+        service.wait_under_way("leaving")
+        os.kill(zygotes["own"], signal.SIGKILL)
+        assert job.result().outcome == (500, "internal")
+
+    look = "import os\ndef main(): return sorted(os.listdir())"
+    for answer in service.execute_all([look] * 12, threads=2):
+        assert answer.result == ["script.py"]

@@ -312,19 +312,15 @@ class ForkLoop {
         return {};
     }
 
-    // A slot is told free only when it is clean; the first time it may hold what an earlier zygote
-    // has left.
+    // A slot is told free only when it is clean. Still it may hold what another profile's zygote
+    // has left that was killed, so that we look each time, whoever had it last.
     Result<void> enter_slot(std::uint32_t slot) {
         if (slot >= kSlotsMax) {
             return Error::from_errno("find slot", EINVAL);
         }
-        if (clean_slots_.size() <= slot) {
-            clean_slots_.resize(slot + 1);
-        }
-        if (!clean_slots_[slot] && !slots_->clean(slot)) {
+        if (!slots_->clean(slot)) {
             return Error::from_errno("clean slot", EBUSY);
         }
-        clean_slots_[slot] = false;
         return {};
     }
 
@@ -430,7 +426,6 @@ class ForkLoop {
                 left.push_back(leaving);
                 continue;
             }
-            clean_slots_[leaving.slot] = true;
             tell_gone(leaving);
         }
         leaving_.insert(leaving_.end(), left.begin(), left.end());
@@ -456,7 +451,7 @@ class ForkLoop {
     std::unordered_map<pid_t, GuestRecord> guests_;
     // Tier `process`.
     std::optional<ProcessSlots> slots_;
-    std::vector<bool> clean_slots_;
+
     std::vector<Leaving> leaving_;  // Reaped; their slots are not clean yet.
 };
 
