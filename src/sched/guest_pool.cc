@@ -68,12 +68,14 @@ void GuestPool::close() {
 }
 
 bool GuestPool::is_ready() const {
-    for (ProfileIndex profile = 0; profile < pools_.size(); ++profile) {
-        if (sizes_.size_of(profile) > 0 && !pools_[profile]->has_been_ready()) {
-            return false;
-        }
-    }
-    return !is_closed_;
+    // With fewer slots than profiles some have no guest, and which these are changes with the jobs.
+    bool has_one_of_each = std::min(limits_.slots, limits_.guests_waiting_max) >= pools_.size();
+    auto is_well = [&](const auto& pool) {
+        return has_one_of_each ? pool->has_been_ready() : pool->is_attached();
+    };
+    auto has_been_ready = [](const auto& pool) { return pool->has_been_ready(); };
+    return !is_closed_ && std::all_of(pools_.begin(), pools_.end(), is_well) &&
+           std::any_of(pools_.begin(), pools_.end(), has_been_ready);
 }
 
 void GuestPool::refill() {

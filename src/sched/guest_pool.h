@@ -54,7 +54,8 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     // No callback, no new guest after this; all guests end.
     void close();
 
-    // Every profile that guests shall wait of has had one since its zygote came.
+    // Every profile has a zygote, and has had a guest of it; where there are fewer slots than
+    // profiles, one of them has.
     bool is_ready() const;
     std::uint32_t waiting_count() const { return sum(&ProfilePool::waiting_count); }
     std::uint32_t running_count() const { return sum(&ProfilePool::running_count); }

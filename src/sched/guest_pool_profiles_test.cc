@@ -53,6 +53,20 @@ TEST_F(GuestPoolOfTwo, IsReadyWhenEachHasBeen) {
     EXPECT_FALSE(pool_->is_ready());
 }
 
+TEST_F(GuestPoolOfTwo, WithOneSlotStaysReadyWhateverTheJobsWant) {
+    start_both(limits_of(1, 1));
+    ASSERT_TRUE(pool_->is_ready());
+
+    for (int i = 0; i < 100; ++i) {
+        pool_->note_job(Candidates(i < 50 ? kLean : kRich));
+        EXPECT_TRUE(pool_->is_ready());
+    }
+    lean_.die();
+    settle(io_);
+
+    EXPECT_FALSE(pool_->is_ready());
+}
+
 TEST_F(GuestPoolOfTwo, AGuestOfTheFirstCandidateIsTakenWhileOneWaits) {
     start_both(limits_of(2, 2));
 

@@ -54,6 +54,7 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     // No callback, no new guest after this; all guests end.
     void close();
 
+    bool is_attached() const { return current_ != nullptr; }
     // Its zygote's first guest has been ready.
     bool has_been_ready() const { return has_been_ready_; }
     std::uint32_t waiting_count() const { return static_cast<std::uint32_t>(waiting_.size()); }
