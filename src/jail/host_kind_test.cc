@@ -11,11 +11,11 @@ HostLayer layer(const char* name, bool stands, const char* remedy = "") {
     return {.name = name, .stands = stands, .detail = {}, .remedy = remedy};
 }
 
-const std::vector<HostLayer> kAll{layer("user namespace", true), layer("private tmpfs", true),
-                                  layer("procfs", true), layer("cgroup limits", true)};
-const std::vector<HostLayer> kNoProc{layer("procfs", false), layer("cgroup limits", false)};
-const std::vector<HostLayer> kNoCgroups{layer("procfs", true), layer("cgroup limits", false)};
-const std::vector<HostLayer> kNoNamespaces{layer("user namespace", false, "sysctl -w a=b"),
+const std::vector<HostLayer> all{layer("user namespace", true), layer("private tmpfs", true),
+                                 layer("procfs", true), layer("cgroup limits", true)};
+const std::vector<HostLayer> no_proc{layer("procfs", false), layer("cgroup limits", false)};
+const std::vector<HostLayer> no_cgroups{layer("procfs", true), layer("cgroup limits", false)};
+const std::vector<HostLayer> no_namespaces{layer("user namespace", false, "sysctl -w a=b"),
                                            layer("private tmpfs", false)};
 
 testing::AssertionResult advises(const HostKind& kind, const char* name, const char* more) {
@@ -30,56 +30,56 @@ TEST(HostKind, DockersFiltersAreToBeLiftedForTierFull) {
     HostSigns root{.is_container = true, .is_root = true};
     HostSigns user{.is_container = true};
 
-    EXPECT_TRUE(advises(recognise_host(root, Tier::kProcess, kNoNamespaces), "Docker's or Podman's",
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kProcess, no_namespaces), "Docker's or Podman's",
                         "seccomp=unconfined --security-opt systempaths=unconfined"));
-    EXPECT_TRUE(advises(recognise_host(user, Tier::kProcess, kNoNamespaces), "as an ordinary user",
+    EXPECT_TRUE(advises(recognise_host(user, Tier::kProcess, no_namespaces), "as an ordinary user",
                         "seccomp=unconfined --security-opt systempaths=unconfined"));
-    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kNoProc), "as root",
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, no_proc), "as root",
                         "systempaths=unconfined: a /proc"));
-    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kNoCgroups), "as root", "--cgroupns"));
-    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kAll), "as root", ""));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, no_cgroups), "as root", "--cgroupns"));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, all), "as root", ""));
 }
 
 TEST(HostKind, RootWithoutCapabilitiesIsToBecomeSomebodyElse) {
     HostSigns root{.is_container = true, .is_root = true};
 
-    EXPECT_TRUE(advises(recognise_host(root, std::nullopt, kNoNamespaces), "as root",
+    EXPECT_TRUE(advises(recognise_host(root, std::nullopt, no_namespaces), "as root",
                         "docker run --user 1000"));
 }
 
 TEST(HostKind, APodIsToHaveAUserNamespace) {
     HostSigns pod{.is_kubernetes = true};
 
-    EXPECT_TRUE(advises(recognise_host(pod, Tier::kProcess, kNoNamespaces), "a pod of Kubernetes",
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kProcess, no_namespaces), "a pod of Kubernetes",
                         "hostUsers: false"));
-    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoProc), "a pod", "procMount: Unmasked"));
-    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoCgroups), "a pod", ""));
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, no_proc), "a pod", "procMount: Unmasked"));
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, no_cgroups), "a pod", ""));
 }
 
 TEST(HostKind, CloudRunsGenerationsAreToldApart) {
     HostSigns first{.is_cloud_run = true, .is_gvisor = true, .is_root = true};
     HostSigns second{.is_cloud_run = true, .is_root = true};
 
-    EXPECT_TRUE(advises(recognise_host(first, Tier::kFull, kNoCgroups), "first generation (gVisor)",
+    EXPECT_TRUE(advises(recognise_host(first, Tier::kFull, no_cgroups), "first generation (gVisor)",
                         "execution-environment: gen2"));
-    EXPECT_TRUE(advises(recognise_host(second, Tier::kFull, kNoCgroups), "second generation", ""));
+    EXPECT_TRUE(advises(recognise_host(second, Tier::kFull, no_cgroups), "second generation", ""));
 }
 
 TEST(HostKind, GvisorHasNothingMoreToGive) {
     HostSigns pod{.is_kubernetes = true, .is_gvisor = true};
     HostSigns bare{.is_gvisor = true, .is_root = true};
 
-    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, kNoCgroups), "Kubernetes, in gVisor", ""));
-    EXPECT_TRUE(advises(recognise_host(bare, Tier::kFull, kNoCgroups), "gVisor", ""));
+    EXPECT_TRUE(advises(recognise_host(pod, Tier::kFull, no_cgroups), "Kubernetes, in gVisor", ""));
+    EXPECT_TRUE(advises(recognise_host(bare, Tier::kFull, no_cgroups), "gVisor", ""));
 }
 
 TEST(HostKind, UbuntusRestrictionIsToldWithTheProfile) {
     HostSigns ubuntu{.is_unit = true, .is_root = true, .restricts_user_namespaces = true};
 
-    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kProcess, kNoNamespaces),
+    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kProcess, no_namespaces),
                         "Ubuntu's AppArmor restricts", "apparmor_parser -r"));
     // The profile is loaded: nothing more to say of it.
-    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kFull, kAll), "service of systemd's", ""));
+    EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kFull, all), "service of systemd's", ""));
 }
 
 TEST(HostKind, AMachineIsToldWhatItsLayersWant) {
@@ -87,12 +87,12 @@ TEST(HostKind, AMachineIsToldWhatItsLayersWant) {
     HostSigns user{};
     HostSigns unit{.is_unit = true, .is_root = true};
 
-    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, kAll), "a machine with Linux", ""));
+    EXPECT_TRUE(advises(recognise_host(root, Tier::kFull, all), "a machine with Linux", ""));
     EXPECT_TRUE(
-        advises(recognise_host(root, Tier::kProcess, kNoNamespaces), "as root", "sysctl -w a=b"));
-    EXPECT_TRUE(advises(recognise_host(user, Tier::kFull, kNoCgroups), "as an ordinary user",
+        advises(recognise_host(root, Tier::kProcess, no_namespaces), "as root", "sysctl -w a=b"));
+    EXPECT_TRUE(advises(recognise_host(user, Tier::kFull, no_cgroups), "as an ordinary user",
                         "start it as root"));
-    EXPECT_TRUE(advises(recognise_host(unit, Tier::kFull, kNoCgroups), "systemd", "Delegate=yes"));
+    EXPECT_TRUE(advises(recognise_host(unit, Tier::kFull, no_cgroups), "systemd", "Delegate=yes"));
 }
 
 TEST(HostKind, VariablesOfPlatformsAreRead) {

@@ -20,7 +20,7 @@ class GuestPoolTest : public testing::Test {
         settle(io_);
     }
 
-    static const inline Candidates kOnly{0};
+    static Candidates only() { return Candidates(0); }
 
     static std::vector<Candidates> jobs_for(std::initializer_list<ProfileIndex> profiles) {
         return {profiles.begin(), profiles.end()};

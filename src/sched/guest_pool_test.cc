@@ -25,7 +25,7 @@ TEST_F(GuestPoolTest, StartsNoMoreAtOnceThanItMay) {
     start(limits_of(8, 2));
 
     EXPECT_EQ(asked(zygote_).size(), 2u);
-    EXPECT_EQ(pool_->take(kOnly), nullptr);
+    EXPECT_EQ(pool_->take(only()), nullptr);
     EXPECT_FALSE(pool_->is_ready());
 }
 
@@ -53,16 +53,16 @@ TEST_F(GuestPoolTest, HandsOutTheGuestThatHasWaitedLeast) {
     start(limits_of(2, 1));
     serve(zygote_);
 
-    EXPECT_EQ(pool_->take(kOnly)->id, 2u);
-    EXPECT_EQ(pool_->take(kOnly)->id, 1u);
-    EXPECT_EQ(pool_->take(kOnly), nullptr);
+    EXPECT_EQ(pool_->take(only())->id, 2u);
+    EXPECT_EQ(pool_->take(only())->id, 1u);
+    EXPECT_EQ(pool_->take(only()), nullptr);
     EXPECT_EQ(pool_->running_count(), 2u);
 }
 
 TEST_F(GuestPoolTest, ASlotIsTakenUntilTheZygoteHasReapedItsGuest) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take(kOnly);
+    auto guest = pool_->take(only());
     pool_->set_demand(jobs_for({0, 0, 0}));
 
     pool_->end(guest);
@@ -76,7 +76,7 @@ TEST_F(GuestPoolTest, ASlotIsTakenUntilTheZygoteHasReapedItsGuest) {
 TEST_F(GuestPoolTest, AGuestIsKilledOnceHoweverOftenItIsEnded) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take(kOnly);
+    auto guest = pool_->take(only());
 
     pool_->end(guest);
     pool_->end(guest);
@@ -88,7 +88,7 @@ TEST_F(GuestPoolTest, AGuestIsKilledOnceHoweverOftenItIsEnded) {
 TEST_F(GuestPoolTest, AGuestThatDiedOfItselfIsNotKilledAgain) {
     start(limits_of(1, 1));
     serve(zygote_);
-    auto guest = pool_->take(kOnly);
+    auto guest = pool_->take(only());
     bool is_told = false;
     guest->on_gone = [&] { is_told = true; };
 
@@ -109,7 +109,7 @@ TEST_F(GuestPoolTest, AGuestThatDiesWhileItWaitsIsReplacedAndNeverHandedOut) {
     zygote_.say_gone(1);
     settle(io_);
 
-    EXPECT_EQ(pool_->take(kOnly), nullptr);
+    EXPECT_EQ(pool_->take(only()), nullptr);
     EXPECT_EQ(asked(zygote_), std::vector<std::uint64_t>{2});
 }
 
@@ -201,14 +201,14 @@ TEST_F(GuestPoolTest, AZygoteThatTalksNonsenseIsLost) {
     settle(io_);
 
     EXPECT_FALSE(pool_->is_ready());
-    EXPECT_EQ(pool_->take(kOnly), nullptr);
+    EXPECT_EQ(pool_->take(only()), nullptr);
     EXPECT_TRUE(zygote_.is_closed_by_front());
 }
 
 TEST_F(GuestPoolTest, ALostZygoteTellsItsRunningGuestsAndGivesBackEverySlot) {
     start(limits_of(3, 3));
     serve(zygote_);
-    auto running = pool_->take(kOnly);
+    auto running = pool_->take(only());
     bool is_told = false;
     running->on_gone = [&] { is_told = true; };
 
@@ -240,7 +240,7 @@ TEST_F(GuestPoolTest, ANewZygoteIsAskedAtOnceWhateverTheLastOnesFailures) {
 TEST_F(GuestPoolTest, ASecondZygoteEndsTheWaitingGuestsOfTheFirstAndLetsItsJobsFinish) {
     start(limits_of(3, 3));
     serve(zygote_);
-    auto running = pool_->take(kOnly);
+    auto running = pool_->take(only());
     FakeZygote next;
 
     attach(next);
@@ -298,7 +298,7 @@ TEST_F(GuestPoolTest, DemandBringsGuestsBeyondThoseThatWait) {
     limits.guests_waiting_max = 1;
     start(limits);
     serve(zygote_);
-    ASSERT_NE(pool_->take(kOnly), nullptr);
+    ASSERT_NE(pool_->take(only()), nullptr);
 
     pool_->set_demand(jobs_for({0, 0}));
 
@@ -311,7 +311,7 @@ TEST_F(GuestPoolTest, ThePoolIsFilledAgainWhileAJobRuns) {
     start(limits);
     serve(zygote_);
 
-    auto running = pool_->take(kOnly);
+    auto running = pool_->take(only());
     EXPECT_TRUE(asked(zygote_).empty()) << "not at once: it would compete with the job";
     std::uint64_t next = 0;
     time_until_asked(zygote_, next);

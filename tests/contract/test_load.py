@@ -1,6 +1,7 @@
 """Many clients, slow clients, clients that hang up: each gets an answer and none is in the way."""
 
 import json
+import resource
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,7 @@ def test_no_job_is_run_beyond_the_slots(start):
 
 @pytest.mark.seconds(120)
 def test_thousands_of_idle_and_slow_connections_disturb_nobody(service):  # D-22, D-74
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     alone = [service.execute(HELLO).seconds for _ in range(200)]
     others = []
     try:

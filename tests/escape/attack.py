@@ -9,7 +9,8 @@ The head of each:
     # Expect in gVisor: ...        as well, where /health says that this is the kernel
     # Not in gVisor: why           skipped there, aloud
     # Control: "done"              the JSON of control()'s value outside, of main()'s without one
-    # Control-as: root             or: root in mount uts, namespaces of its own
+    # Control-as: root             or: root in mount uts, namespaces of its own; there an ordinary
+                                   user's will do, unless it is: the host's root in mount
     # First: leave                 jobs that call leave() run before
     # Meanwhile: hold              a job that calls hold() runs at the same time
     # Only: x86_64

@@ -2,7 +2,7 @@
 # Modelled on: CVE-2022-0492
 # Expect: ["EPERM", "EPERM"]
 # Control: ["done", "done"]
-# Control-as: root in mount
+# Control-as: the host's root in mount
 
 
 def main(path=b"/tmp"):

@@ -2,7 +2,7 @@
 # Expect: ["EPERM", "EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "EBADF", "EINVAL"]
 # Control: ["done", "done", "EBADF", "done"]
-# Control-as: root in mount
+# Control-as: the host's root in mount
 
 
 def main():

@@ -2,7 +2,7 @@
 # Modelled on: CVE-2023-0386, CVE-2021-3493
 # Expect: "EPERM"
 # Control: "done"
-# Control-as: root in mount
+# Control-as: the host's root in mount
 
 
 def main(path=b"/tmp"):

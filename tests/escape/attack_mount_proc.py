@@ -1,7 +1,7 @@
 # Attack: mount a fresh /proc with everything in it.
 # Expect: "EPERM"
 # Control: "done"
-# Control-as: root in mount
+# Control-as: the host's root in mount
 
 
 def main(path=b"/tmp"):
