@@ -35,10 +35,10 @@ Result<void> await_ready(const zygote::ZygoteProcess& zygote) {
     if (count == 0) {
         return Error::from_errno("start a zygote", ETIMEDOUT);
     }
-    zygote::ReadyMessage message;
-    auto received = TRY(
-        receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&message, 1))));
-    if (received.size != sizeof(message)) {
+    zygote::News news;
+    auto received =
+        TRY(receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&news, 1))));
+    if (received.size != sizeof(news)) {
         return Error{ErrorKind::kSystem, "start a zygote", 0,
                      "PYTHON_BIN has ended before it was ready; its own words stand above"};
     }

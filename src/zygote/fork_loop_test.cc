@@ -35,6 +35,12 @@ class ForkLoop : public testing::Test {
     static void TearDownTestSuite() { zygote_.reset(); }
 
     void SetUp() override { front_ = new_front(); }
+    void TearDown() override {
+        if (front_.is_open()) {
+            front_.reset();
+            EXPECT_TRUE(await_news(*zygote_, NewsKind::kIdle));
+        }
+    }
 
     static UniqueFd new_front() {
         auto pair = make_seqpacket_pair();
@@ -159,6 +165,7 @@ TEST_F(ForkLoop, ACommandThatIsNoneLosesTheFrontAndItsGuests) {
     EXPECT_TRUE(is_at_end(told.fds[1]));
     EXPECT_TRUE(await_readable(front_.get()));
     EXPECT_EQ(::recv(front_.get(), &byte, 1, 0), 0);
+    EXPECT_TRUE(await_news(*zygote_, NewsKind::kIdle));
     front_ = new_front();
     spawned(1);  // The zygote lives on, and knows nothing of the guests before.
 }
@@ -171,13 +178,25 @@ TEST_F(ForkLoop, AnUnknownKindOfCommandLosesTheFront) {
     EXPECT_EQ(::recv(front_.get(), &byte, 1, 0), 0);
 }
 
-TEST_F(ForkLoop, AFrontsEndIsTheEndOfItsGuests) {
+TEST_F(ForkLoop, AFrontsEndIsTheEndOfItsGuestsAndThenTheZygoteSaysThatItIsIdle) {
     Told told = spawned(1);
     ASSERT_EQ(first_frame(told.fds[2]), FrameKind::kReady);
+    pollfd news{zygote_->channel().get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&news, 1, 0), 0);
 
     front_.reset();
 
-    EXPECT_TRUE(is_at_end(told.fds[2]));
+    EXPECT_TRUE(await_news(*zygote_, NewsKind::kIdle));
+    // Reaped, and not only told to die: its end of the pipe is closed before we are told.
+    pollfd end{told.fds[2].get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&end, 1, 0), 1);
+    EXPECT_EQ(::poll(&news, 1, 50), 0);  // Once.
+}
+
+TEST_F(ForkLoop, AFrontWithoutGuestsLeavesAnIdleZygote) {
+    front_.reset();
+
+    EXPECT_TRUE(await_news(*zygote_, NewsKind::kIdle));
 }
 
 TEST_F(ForkLoop, ASecondFrontEndsTheGuestsOfTheFirstAndHearsNothingOfThem) {

@@ -71,7 +71,7 @@ class ZygoteProcess {
 
     pid_t pid() const { return pid_; }
     const UniqueFd& pidfd() const { return pidfd_; }      // Readable when it has ended.
-    const UniqueFd& channel() const { return channel_; }  // ReadyMessage comes, AttachMessage goes.
+    const UniqueFd& channel() const { return channel_; }  // News come, AttachMessage goes.
 
   private:
     void end();

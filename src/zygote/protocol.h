@@ -8,7 +8,7 @@
 
 namespace snapjail::zygote {
 
-constexpr std::uint32_t kProtocolVersion = 2;
+constexpr std::uint32_t kProtocolVersion = 3;
 
 // Descriptors that a zygote finds open when it is exec'ed, besides 0, 1 and 2.
 constexpr int kChannelFd = 3;   // SEQPACKET to the supervisor.
@@ -16,14 +16,19 @@ constexpr int kPlanFd = 4;      // A memfd: jail::JailPlan, then its cgroups.
 constexpr int kProcSelfFd = 5;  // The folder /proc/<its own pid> of the host's procfs.
 
 // Supervisor -> zygote: only this one message, with the socket to the front as its one descriptor.
-// A zygote that had a front before ends that one's guests first.
+// A zygote that has a front already ends that one's guests, and says nothing of it.
 struct AttachMessage {
     std::uint32_t version = kProtocolVersion;
 };
 
-// Zygote -> supervisor: imports are done, guests can be forked.
-struct ReadyMessage {
+// Zygote -> supervisor.
+enum class NewsKind : std::uint32_t {
+    kReady = 1,  // Imports are done, guests can be forked.
+    kIdle = 2,   // Its front has gone; of that one's guests nothing is left, in no slot.
+};
+struct News {
     std::uint32_t version = kProtocolVersion;
+    NewsKind kind = NewsKind::kReady;
 };
 
 // Front -> zygote.

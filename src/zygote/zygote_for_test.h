@@ -29,12 +29,15 @@ inline bool await_readable(int fd) {
     return ::poll(&source, 1, kPatienceMs) == 1;
 }
 
-// True when its ReadyMessage came, false when it ended instead.
-inline bool await_ready(const ZygoteProcess& zygote) {
-    ReadyMessage message;
+// True when it says so, false when it ended, or said something else.
+inline bool await_news(const ZygoteProcess& zygote, NewsKind kind) {
+    News news;
     return await_readable(zygote.channel().get()) &&
-           ::recv(zygote.channel().get(), &message, sizeof(message), 0) == sizeof(message) &&
-           message.version == kProtocolVersion;
+           ::recv(zygote.channel().get(), &news, sizeof(news), 0) == sizeof(news) &&
+           news.version == kProtocolVersion && news.kind == kind;
+}
+inline bool await_ready(const ZygoteProcess& zygote) {
+    return await_news(zygote, NewsKind::kReady);
 }
 
 inline int open_fd_count() {

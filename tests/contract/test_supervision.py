@@ -91,6 +91,29 @@ def test_a_dead_front_is_replaced(start):
     assert service.front() != dead
 
 
+@pytest.mark.slow
+@pytest.mark.seconds(120)
+@pytest.mark.both_modes
+def test_no_job_of_a_new_front_pays_for_the_last_ones_end(start):
+    """The new front's slots were the old one's, and zygotes of other profiles may still clean them:
+    in tier `process` that ends whatever runs there."""
+    service = start()
+    wrong = []
+
+    for _ in range(20):
+        kill(service.front())
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            try:
+                answer = service.execute(HELLO, seconds=10)
+            except (OSError, http.client.HTTPException):
+                continue
+            wrong += [] if answer.status in (200, 503) else [answer]
+
+    assert not wrong
+    assert answers_again(service) < BACK_SECONDS
+
+
 def test_jobs_of_a_dead_front_end_and_leave_nothing(start):
     service = start()
     before = service.settled()

@@ -94,10 +94,17 @@ Result<void> Supervisor::start_what_is_due() {
         // One at a time are replaced: warming up takes a core for a second.
         TRY(keeper.start_what_is_due(!is_any_warming()));
     }
-    if (!front_ && !is_draining_ && Clock::now() >= front_due_) {
+    if (wants_front() && Clock::now() >= front_due_) {
         TRY(launch_front());
     }
     return {};
+}
+
+// Not while a zygote has guests of the last one: the next would use their slots.
+bool Supervisor::wants_front() const {
+    return !front_ && !is_draining_ &&
+           std::none_of(keepers_.begin(), keepers_.end(),
+                        [](const ZygoteKeeper& keeper) { return keeper.has_front(); });
 }
 
 bool Supervisor::is_any_warming() const {
@@ -122,8 +129,8 @@ Result<void> Supervisor::launch_front() {
 // Gives the front and a profile's current zygote a socket to each other. Where one of them has died
 // in the meantime its death is still to be read, and its successor is attached anew.
 void Supervisor::attach(std::size_t profile) {
-    const zygote::ZygoteProcess* zygote = keepers_[profile].current();
-    if (!front_ || zygote == nullptr) {
+    ZygoteKeeper& keeper = keepers_[profile];
+    if (!front_ || !keeper.is_ready()) {
         return;
     }
     auto pair = make_seqpacket_pair();
@@ -133,7 +140,7 @@ void Supervisor::attach(std::size_t profile) {
     }
     FrontMessage message{.kind = FrontMessageKind::kAttachZygote,
                          .profile = static_cast<std::uint32_t>(profile)};
-    auto told_zygote = zygote::attach_front(*zygote, std::move(pair->first));
+    auto told_zygote = keeper.attach_front(std::move(pair->first));
     auto told_front = front_->send(message, std::move(pair->second));
     if (!told_zygote || !told_front) {
         const Error& error = told_zygote ? told_front.error() : told_zygote.error();
@@ -149,7 +156,7 @@ void Supervisor::attach_all() {
 
 Supervisor::Clock::time_point Supervisor::next_deadline() const {
     Clock::time_point next = drain_deadline_;
-    if (!front_ && !is_draining_) {
+    if (wants_front()) {
         next = std::min(next, front_due_);
     }
     bool may_replace = !is_any_warming();
@@ -243,9 +250,8 @@ Result<void> Supervisor::on_front_died() {
         return Error{ErrorKind::kSystem, "start the front", 0,
                      "it has ended " + std::to_string(kFirstFailuresMax) + " times (" + end + ")"};
     }
-    // The jobs of an old zygote had nobody else to answer them.
     for (ZygoteKeeper& keeper : keepers_) {
-        keeper.end_retired();
+        keeper.on_front_died();
     }
     end_strays();
     front_due_ = front_backoff_.on_death(Clock::now());
@@ -258,7 +264,8 @@ Result<void> Supervisor::check_zygotes() {
             case ZygoteKeeper::Change::kNone:
                 break;
             case ZygoteKeeper::Change::kReady:
-                attach(profile);
+            case ZygoteKeeper::Change::kIdle:
+                attach(profile);  // Where there is no front, the next one is attached to all.
                 break;
             case ZygoteKeeper::Change::kEnded:
                 end_strays();

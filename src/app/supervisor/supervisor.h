@@ -53,6 +53,7 @@ class Supervisor {
     void attach(std::size_t profile);
     void attach_all();
     bool is_any_warming() const;
+    bool wants_front() const;
     bool is_ours(pid_t pid) const;
     Clock::time_point next_deadline() const;
 

@@ -24,6 +24,18 @@ constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
 constexpr int kLastBreathMs = 100;
+// Its guests are killed and their files removed: milliseconds, unless one sits in the kernel.
+constexpr milliseconds kIdleTimeMax{2'000};
+
+// Nothing where it has ended, or speaks another language.
+std::optional<zygote::NewsKind> read_news(const zygote::ZygoteProcess& zygote) {
+    zygote::News news;
+    auto received =
+        receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&news, 1)));
+    bool is_sound =
+        received && received->size == sizeof(news) && news.version == zygote::kProtocolVersion;
+    return is_sound ? std::optional(news.kind) : std::nullopt;
+}
 
 std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
     return duration_cast<milliseconds>(std::chrono::steady_clock::now() - then).count();
@@ -51,8 +63,17 @@ bool is_readable(const UniqueFd& fd) {
 ZygoteKeeper::ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec)
     : settings_(std::move(settings)), spec_(std::move(spec)) {}
 
-const zygote::ZygoteProcess* ZygoteKeeper::current() const {
-    return current_ ? &current_->process : nullptr;
+Result<void> ZygoteKeeper::attach_front(UniqueFd socket) {
+    TRY(zygote::attach_front(current_->process, std::move(socket)));
+    current_->has_front = true;
+    return {};
+}
+
+void ZygoteKeeper::on_front_died() {
+    retired_.clear();  // Their jobs had nobody else to answer them.
+    if (has_front()) {
+        current_->idle_by = Clock::now() + kIdleTimeMax;
+    }
 }
 
 Result<void> ZygoteKeeper::start_what_is_due(bool may_replace) {
@@ -92,6 +113,9 @@ ZygoteKeeper::Clock::time_point ZygoteKeeper::next_deadline(bool may_replace) co
     } else if (may_replace) {
         next = std::max(current_->ends_at, due_);
     }
+    if (current_) {
+        next = std::min(next, current_->idle_by);
+    }
     for (const Zygote& zygote : retired_) {
         next = std::min(next, zygote.ends_at);
     }
@@ -100,44 +124,63 @@ ZygoteKeeper::Clock::time_point ZygoteKeeper::next_deadline(bool may_replace) co
 
 void ZygoteKeeper::add_sources(std::vector<pollfd>& sources) const {
     auto add = [&](const UniqueFd& fd) { sources.push_back({fd.get(), POLLIN, 0}); };
-    if (warming_) {
-        add(warming_->process.pidfd());
-        add(warming_->process.channel());
-    }
-    if (current_) {
-        add(current_->process.pidfd());
+    for (const auto* zygote : {&warming_, &current_}) {
+        if (*zygote) {
+            add((*zygote)->process.pidfd());
+            add((*zygote)->process.channel());
+        }
     }
     for (const Zygote& zygote : retired_) {
         add(zygote.process.pidfd());
     }
 }
 
+// What else there is to see after a change is seen the next time.
 Result<ZygoteKeeper::Change> ZygoteKeeper::check() {
-    Change change = Change::kNone;
-    if (warming_ && is_readable(warming_->process.channel())) {
-        zygote::ReadyMessage message;
-        auto received = receive_with_fds(warming_->process.channel().get(),
-                                         std::as_writable_bytes(std::span(&message, 1)));
-        if (received && received->size == sizeof(message) &&
-            message.version == zygote::kProtocolVersion) {
-            on_ready();
-            return Change::kReady;  // What else there is to see is seen the next time.
-        }
-        TRY(on_died("warming", warming_));
-        change = Change::kEnded;
+    Change change = TRY(check_warming());
+    if (change == Change::kNone) {
+        change = TRY(check_current());
     }
-    if (warming_ && (is_readable(warming_->process.pidfd()) || Clock::now() >= warming_->ends_at)) {
-        TRY(on_died("warming", warming_));
-        change = Change::kEnded;
+    if (change == Change::kNone) {
+        auto ended = std::erase_if(retired_, [](const Zygote& zygote) {
+            return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
+        });
+        change = ended > 0 ? Change::kEnded : Change::kNone;
     }
-    if (current_ && is_readable(current_->process.pidfd())) {
+    return change;
+}
+
+Result<ZygoteKeeper::Change> ZygoteKeeper::check_warming() {
+    if (!warming_) {
+        return Change::kNone;
+    }
+    bool speaks = is_readable(warming_->process.channel());
+    if (speaks && read_news(warming_->process) == zygote::NewsKind::kReady) {
+        on_ready();
+        return Change::kReady;
+    }
+    if (speaks || is_readable(warming_->process.pidfd()) || Clock::now() >= warming_->ends_at) {
+        TRY(on_died("warming", warming_));
+        return Change::kEnded;
+    }
+    return Change::kNone;
+}
+
+Result<ZygoteKeeper::Change> ZygoteKeeper::check_current() {
+    if (!current_) {
+        return Change::kNone;
+    }
+    bool speaks = is_readable(current_->process.channel());
+    if (speaks && read_news(current_->process) == zygote::NewsKind::kIdle) {
+        current_->has_front = false;
+        current_->idle_by = Clock::time_point::max();
+        return Change::kIdle;
+    }
+    if (speaks || is_readable(current_->process.pidfd()) || Clock::now() >= current_->idle_by) {
         TRY(on_died("current", current_));
-        change = Change::kEnded;
+        return Change::kEnded;
     }
-    auto ended = std::erase_if(retired_, [](const Zygote& zygote) {
-        return Clock::now() >= zygote.ends_at || is_readable(zygote.process.pidfd());
-    });
-    return ended > 0 ? Change::kEnded : change;
+    return Change::kNone;
 }
 
 void ZygoteKeeper::on_ready() {

@@ -36,13 +36,17 @@ class ZygoteKeeper {
     // to be ready, and why.
     Result<void> start_what_is_due(bool may_replace);
 
-    enum class Change : unsigned char { kNone, kReady, kEnded };
-    // kReady: current() is another one. kEnded: one or more have died, or were old enough. An
-    // error: none has ever come to be ready, and why.
+    enum class Change : unsigned char { kNone, kReady, kIdle, kEnded };
+    // kReady: another one is the current one. kIdle: that has lost its front and is clean. kEnded:
+    // one or more have died, or were old enough. An error: none has ever come to be ready, and why.
     Result<Change> check();
 
-    // Null while none is ready.
-    const zygote::ZygoteProcess* current() const;
+    bool is_ready() const { return current_.has_value(); }
+    // There must be one that is ready. It has this front until it dies, or check() says kIdle.
+    Result<void> attach_front(UniqueFd socket);
+    bool has_front() const { return current_ && current_->has_front; }
+    // The front has died: old zygotes end, and the current one is idle soon or ends too.
+    void on_front_died();
     bool is_warming() const { return warming_.has_value(); }
     bool owns(pid_t pid) const;
 
@@ -51,7 +55,6 @@ class ZygoteKeeper {
     // When start_what_is_due(may_replace) or check() has something to do, if nothing happens.
     Clock::time_point next_deadline(bool may_replace) const;
 
-    void end_retired() { retired_.clear(); }
     void end_all();
 
   private:
@@ -59,11 +62,15 @@ class ZygoteKeeper {
         zygote::ZygoteProcess process;
         Clock::time_point started;
         Clock::time_point ends_at = Clock::time_point::max();  // Its next change: see each user.
+        bool has_front = false;
+        Clock::time_point idle_by = Clock::time_point::max();
     };
 
     Result<void> launch();
     Result<void> on_died(const char* which, std::optional<Zygote>& zygote);
     void on_ready();
+    Result<Change> check_warming();
+    Result<Change> check_current();
 
     KeeperSettings settings_;
     zygote::ZygoteSpec spec_;

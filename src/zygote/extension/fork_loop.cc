@@ -150,9 +150,13 @@ class ForkLoop {
         if (stands(jail::Layer::kSeccomp) && !jail::load_seccomp(plan_.zygote_filter)) {
             return Error::from_errno("load the zygote's seccomp filter", errno);
         }
-        ReadyMessage ready;
+        return tell_supervisor(NewsKind::kReady);
+    }
+
+    static Result<void> tell_supervisor(NewsKind kind) {
+        News news{.kind = kind};
         TRY(retry_eintr("tell the supervisor",
-                        [&] { return ::send(kChannelFd, &ready, sizeof(ready), MSG_NOSIGNAL); }));
+                        [&] { return ::send(kChannelFd, &news, sizeof(news), MSG_NOSIGNAL); }));
         return {};
     }
 
@@ -180,6 +184,12 @@ class ForkLoop {
         if (slots_) {
             tend_slots();
         }
+        // Slots are everyone's: the next front may give one of ours to another profile's zygote,
+        // and in tier `process` our cleaning it would end that one's guest.
+        if (has_lost_front_ && guests_.empty() && leaving_.empty()) {
+            has_lost_front_ = false;
+            TRY(tell_supervisor(NewsKind::kIdle));
+        }
         return {};
     }
 
@@ -195,6 +205,7 @@ class ForkLoop {
             end_all_and_exit();  // The supervisor has gone, or lost its mind: nobody needs us.
         }
         drop_front();
+        has_lost_front_ = false;
         front_ = std::move(received->fds[0]);
         return {};
     }
@@ -209,6 +220,7 @@ class ForkLoop {
         }
         pids_.clear();
         front_.reset();
+        has_lost_front_ = true;
     }
 
     // In tier `full` the kernel ends all guests with us: we are PID 1 of their namespace.
@@ -445,6 +457,7 @@ class ForkLoop {
     UniqueFd user_settings_;  // As zygote_view_ shows it to guests.
     UniqueFd child_events_;
     UniqueFd front_;
+    bool has_lost_front_ = false;  // And the supervisor is still to be told that we are idle.
     sigset_t guest_signal_mask_{};
     std::vector<UniqueFd> networks_;                 // By slot.
     std::unordered_map<std::uint64_t, pid_t> pids_;  // Of this front's guests, by their id.
