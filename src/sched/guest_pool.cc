@@ -18,6 +18,7 @@ GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::functi
     : limits_(limits),
       sizes_(limits.profiles, std::min(limits.slots, limits.guests_waiting_max)),
       slots_(std::make_shared<SlotList>(limits.slots)),
+      on_ready_(std::move(on_ready)),
       refill_timer_(io) {
     for (ProfileIndex profile = 0; profile < limits_.profiles; ++profile) {
         pools_.push_back(std::make_shared<ProfilePool>(
@@ -26,7 +27,7 @@ GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::functi
                                 .result_bytes_max = limits_.result_bytes_max,
                                 .tells_of_jobs = limits_.tells_of_jobs,
                                 .guests_can_kill_themselves = limits_.guests_can_kill_themselves,
-                                .on_ready = on_ready,
+                                .on_ready = on_ready_,
                                 .on_room = [this] { refill(); }}));
     }
 }
@@ -36,18 +37,31 @@ void GuestPool::attach(ProfileIndex profile, UniqueFd zygote_socket) {
 }
 
 std::shared_ptr<Guest> GuestPool::take(const Candidates& candidates) {
+    ProfilePool* pool = find_waiting(candidates);
+    if (pool == nullptr) {
+        return nullptr;
+    }
+    refill_soon();
+    return pool->take();
+}
+
+ProfilePool* GuestPool::find_waiting(const Candidates& candidates) const {
+    bool may_leaner_come = false;
     for (ProfileIndex profile : candidates) {
-        if (auto guest = pools_[profile]->take()) {
-            refill_soon();
-            return guest;
+        std::uint32_t waiting = pools_[profile]->waiting_count();
+        if (waiting > (may_leaner_come ? sizes_.size_of(profile) : 0)) {
+            return pools_[profile].get();
         }
+        may_leaner_come = may_leaner_come || can_bring(profile);
     }
     return nullptr;
 }
 
-bool GuestPool::has_waiting(const Candidates& candidates) const {
-    return std::any_of(candidates.begin(), candidates.end(),
-                       [&](ProfileIndex profile) { return pools_[profile]->waiting_count() > 0; });
+// Within a moment, that is: one that is ending makes room, and one that is starting is soon there.
+bool GuestPool::can_bring(ProfileIndex profile) const {
+    const ProfilePool& pool = *pools_[profile];
+    return pool.can_spawn() &&
+           (pool.starting_count() > 0 || slots_->has_free() || sum(&ProfilePool::ending_count) > 0);
 }
 
 void GuestPool::end(const std::shared_ptr<Guest>& guest) {
@@ -82,6 +96,10 @@ void GuestPool::refill() {
     if (is_closed_) {
         return;
     }
+    if (std::any_of(demand_.begin(), demand_.end(),
+                    [&](const Candidates& job) { return has_waiting(job); })) {
+        on_ready_();  // No leaner one can come any more.
+    }
     meet_demand();
     fill_pools();
 }
@@ -113,18 +131,17 @@ void GuestPool::meet_demand() {
         expected.push_back(pool->starting_count() + pool->waiting_count());
     }
     std::uint32_t slots_to_come = sum(&ProfilePool::ending_count);
+    auto has_any = [&](ProfileIndex profile) { return pools_[profile]->waiting_count() > 0; };
     for (const Candidates& candidates : demand_) {
-        auto coming = std::find_if(candidates.begin(), candidates.end(),
-                                   [&](ProfileIndex profile) { return expected[profile] > 0; });
-        if (coming != candidates.end()) {
-            --expected[*coming];
-            continue;
-        }
         auto able = std::find_if(candidates.begin(), candidates.end(), [&](ProfileIndex profile) {
             return pools_[profile]->can_spawn();
         });
         if (able == candidates.end()) {
             continue;  // Its zygote is not there yet, or not well.
+        }
+        if (expected[*able] > 0) {
+            --expected[*able];
+            continue;
         }
         if (!may_start()) {
             return;
@@ -133,8 +150,10 @@ void GuestPool::meet_demand() {
             pools_[*able]->spawn(zygote::WarmUp::kNone);
         } else if (slots_to_come > 0) {
             --slots_to_come;
-        } else if (ProfilePool* other = find_pool_to_spare_from(kHoweverSmall)) {
-            other->end_a_waiting_one();  // None of a candidate's: that would have been taken.
+        } else if (std::none_of(candidates.begin(), candidates.end(), has_any)) {
+            if (ProfilePool* other = find_pool_to_spare_from(kHoweverSmall)) {
+                other->end_a_waiting_one();
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ struct PoolLimits {
 
 class GuestPool : public std::enable_shared_from_this<GuestPool> {
   public:
-    // `on_ready` is called when a guest begins to wait.
+    // `on_ready` is called when there may be a guest to take for a job that waits.
     GuestPool(boost::asio::io_context& io, PoolLimits limits, std::function<void()> on_ready);
     ~GuestPool() { close(); }
     GuestPool(const GuestPool&) = delete;
@@ -41,7 +41,9 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     // Pools are sized by what the jobs wanted, whether a guest waited for them or not.
     void note_job(const Candidates& candidates) { sizes_.note_job(candidates.first()); }
 
-    // A waiting guest of the first of these that has one, or null. Its caller must end() it.
+    // A waiting guest of the first of these that has one, or null. A richer one is left to its own
+    // jobs while a leaner one can come: to replace it costs several times as much. Its caller must
+    // end() it.
     std::shared_ptr<Guest> take(const Candidates& candidates);
 
     // Kills the guest, whole; its slot is free when the zygote has reaped it. May be called twice.
@@ -59,7 +61,10 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     bool is_ready() const;
     std::uint32_t waiting_count() const { return sum(&ProfilePool::waiting_count); }
     std::uint32_t running_count() const { return sum(&ProfilePool::running_count); }
-    bool has_waiting(const Candidates& candidates) const;
+    // Whether take() would find one.
+    bool has_waiting(const Candidates& candidates) const {
+        return find_waiting(candidates) != nullptr;
+    }
     std::size_t profile_count() const { return pools_.size(); }
     const ProfilePool& of(ProfileIndex profile) const { return *pools_[profile]; }
 
@@ -69,6 +74,8 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     void meet_demand();
     void fill_pools();
     bool may_start() const;
+    ProfilePool* find_waiting(const Candidates& candidates) const;
+    bool can_bring(ProfileIndex profile) const;
     ProfilePool* find_pool_to_spare_from(std::int64_t spare_min) const;
     ProfilePool* find_pool_below_its_size() const;
     std::uint32_t sum(std::uint32_t (ProfilePool::*count)() const) const;
@@ -78,6 +85,7 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     std::shared_ptr<SlotList> slots_;
     std::vector<std::shared_ptr<ProfilePool>> pools_;  // One for each profile, in their order.
     std::vector<Candidates> demand_;
+    std::function<void()> on_ready_;
     boost::asio::steady_timer refill_timer_;
     bool will_refill_soon_ = false;
     bool is_closed_ = false;

@@ -75,6 +75,56 @@ TEST_F(GuestPoolOfTwo, AGuestOfTheFirstCandidateIsTakenWhileOneWaits) {
     EXPECT_EQ(pool_->take(both()), nullptr);
 }
 
+TEST_F(GuestPoolOfTwo, ARichGuestIsLeftToItsOwnJobsWhileALeanOneCanCome) {
+    start_both(limits_of(4, 2));  // Two of each.
+    auto first = pool_->take(both());
+    auto second = pool_->take(both());
+    ASSERT_EQ(second->profile, kLean);
+
+    EXPECT_EQ(pool_->take(both())->profile, kRich) << "no slot is free, and none will be soon";
+    pool_->end(first);
+    EXPECT_EQ(pool_->take(both()), nullptr) << "a slot will be free in a moment";
+    pool_->set_demand({both()});
+    EXPECT_TRUE(killed(rich_).empty());
+    EXPECT_EQ(pool_->of(kRich).waiting_count(), 1u);
+    lean_.say_gone(first->id);
+
+    EXPECT_EQ(asked(lean_).size(), 1u);
+    EXPECT_TRUE(asked(rich_).empty());
+    pool_->end(second);
+}
+
+TEST_F(GuestPoolOfTwo, ARichGuestIsToldOfWhenNoLeanOneCanComeAnyMore) {
+    start_both(limits_of(4, 2));
+    auto first = pool_->take(both());
+    auto second = pool_->take(both());
+    pool_->end(first);
+    lean_.say_gone(first->id);  // A free slot: the next lean guest would have it.
+    settle(io_);
+    ASSERT_EQ(pool_->take(both()), nullptr);
+    pool_->set_demand({both()});
+    ASSERT_EQ(asked(lean_).size(), 1u);
+    int before = ready_calls_;
+
+    lean_.die();
+    settle(io_);
+
+    EXPECT_GT(ready_calls_, before);
+    EXPECT_EQ(pool_->take(both())->profile, kRich);
+}
+
+TEST_F(GuestPoolOfTwo, ARichGuestThatIsOneTooManyIsAnybodys) {
+    start_both(limits_of(8, 2));
+    for (int i = 0; i < 500; ++i) {
+        pool_->note_job(Candidates(kLean));  // One rich guest is enough now, and four wait.
+    }
+    while (pool_->of(kLean).waiting_count() > 0) {
+        pool_->end(pool_->take(Candidates(kLean)));
+    }
+
+    EXPECT_EQ(pool_->take(both())->profile, kRich);
+}
+
 TEST_F(GuestPoolOfTwo, ARichJobIsNeverGivenALeanGuest) {
     start_both(limits_of(2, 2));
 
