@@ -121,16 +121,6 @@ bool has_bounding_capabilities() noexcept {
     return false;
 }
 
-bool has_ambient_capabilities() noexcept {
-    for (int capability = 0; capability < kCapabilitiesMax; ++capability) {
-        int held = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
-        if (held != 0) {
-            return held > 0 || errno != EINVAL;
-        }
-    }
-    return false;
-}
-
 bool load_seccomp(const SeccompProgram& program) noexcept {
     // The kernel only reads the instructions; the type lacks the const.
     sock_fprog filter{static_cast<unsigned short>(program.count),

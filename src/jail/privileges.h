@@ -33,9 +33,10 @@ bool empty_bounding_set() noexcept;
 
 // Effective, permitted, inheritable, ambient; and looks whether they have gone: EPERM if not.
 bool drop_capabilities() noexcept;
+// Effective, permitted or inheritable. Without the last two the kernel has no ambient one either:
+// see capabilities(7).
 bool has_capabilities() noexcept;
 bool has_bounding_capabilities() noexcept;
-bool has_ambient_capabilities() noexcept;
 
 // Wants no_new_privs.
 bool load_seccomp(const SeccompProgram& program) noexcept;

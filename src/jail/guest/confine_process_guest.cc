@@ -93,7 +93,6 @@ bool has_expected_ids(const JailPlan& plan, std::uint32_t slot) noexcept {
 bool do_process_walls_stand(const JailPlan& plan) noexcept {
     int death_signal = 0;
     return ::prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0) == 0 && death_signal == SIGKILL &&
-           !has_ambient_capabilities() &&
            // An id of its own takes capabilities, and with those the bounding set can be emptied.
            !(has_own_uid(plan) && has_bounding_capabilities()) && are_rlimits_set(plan);
 }

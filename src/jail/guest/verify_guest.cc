@@ -219,8 +219,7 @@ bool do_walls_stand(const JailPlan& plan) noexcept {
     if (expects(Layer::kNoNewPrivs) && ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
         return false;
     }
-    if (expects(Layer::kNoCapabilities) &&
-        (has_capabilities() || has_bounding_capabilities() || has_ambient_capabilities())) {
+    if (expects(Layer::kNoCapabilities) && (has_capabilities() || has_bounding_capabilities())) {
         return false;
     }
     int death_signal = 0;
