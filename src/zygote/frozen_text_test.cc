@@ -83,23 +83,22 @@ class MappedFile {
     char* memory_ = nullptr;
 };
 
-// The name of the file, if any, that is mapped at this address.
-std::string name_at(const void* address) {
+// What the kernel says of the mapping at this address: "begin-end rwxp ... name".
+std::string line_at(const void* address) {
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
         std::uintptr_t begin = std::stoull(line, nullptr, 16);
         std::uintptr_t end = std::stoull(line.substr(line.find('-') + 1), nullptr, 16);
         auto wanted = reinterpret_cast<std::uintptr_t>(address);
         if (wanted >= begin && wanted < end) {
-            std::size_t name = line.find('/');
-            return name == std::string::npos ? "" : line.substr(name);
+            return line;
         }
     }
-    return "(nothing)";
+    return "nothing is there";
 }
 
 bool is_frozen(const void* address) {
-    return name_at(address).starts_with(kFrozenName);
+    return line_at(address).find(kFrozenName) != std::string::npos;
 }
 
 // Pages for which this process has a page table entry.
@@ -206,6 +205,35 @@ TEST_F(FrozenTextTest, AWholeHugePageIsOneFault) {
                    [[maybe_unused]] char read = *static_cast<volatile char*>(whole + kMiB);
                    return was_empty && count_present(whole, 2 * kMiB) == 512;
                });
+    }));
+}
+
+// As of a program: its text is not a whole huge page, but with what lies around it one is.
+TEST_F(FrozenTextTest, TextIsOneMappingWithItsNeighboursWhereThatMakesAWholeHugePage) {
+    EXPECT_TRUE(in_child([] {
+        MappedFile file(6 * kMiB);
+        auto address = reinterpret_cast<std::uintptr_t>(file.at());
+        char* whole = file.at((2 * kMiB - address % (2 * kMiB)) % (2 * kMiB));
+        char* text = whole + 64 * kPage;
+        ::mprotect(text, kMiB, PROT_READ | PROT_EXEC);
+        bool ok = freeze([&] { return file.is_whole(); });
+        return ok && is_frozen(text) && is_frozen(file.at()) && file.is_whole() && in_child([&] {
+                   [[maybe_unused]] char read = *static_cast<volatile char*>(text);
+                   return count_present(whole, 2 * kMiB) == 512;
+               });
+    }));
+}
+
+TEST_F(FrozenTextTest, ElsewhereWhatIsNoTextIsNotExecutable) {
+    EXPECT_TRUE(in_child([] {
+        MappedFile file(96 * kPage);
+        ::mprotect(file.at(32 * kPage), 32 * kPage, PROT_READ | PROT_EXEC);
+        auto protection_at = [&](std::size_t offset) {
+            return line_at(file.at(offset)).substr(line_at(file.at(offset)).find(' ') + 1, 4);
+        };
+        bool ok = freeze([&] { return file.is_whole(); });
+        return ok && is_frozen(file.at()) && protection_at(0) == "r--p" &&
+               protection_at(32 * kPage) == "r-xp" && protection_at(64 * kPage) == "r--p";
     }));
 }
 

@@ -155,6 +155,7 @@ def test_the_environment_is_small_fixed_and_not_the_services(execute):
     assert len(environment) <= 20, sorted(environment)
     assert not [name for name in environment if name.startswith(("SNAPJAIL", "SECRET", "PORT"))]
     assert not {"PYTHON_BIN", "WRAPPER_PATH", "NSJAIL_CONFIG", "USE_NSJAIL"} & set(environment)
+    assert not [name for name in environment if name.startswith("LD_")]
 
 
 # Looks through the process's own memory for two halves that stand side by side; it never joins

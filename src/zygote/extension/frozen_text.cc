@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "zygote/extension/frozen_file.h"
@@ -16,11 +17,50 @@ constexpr std::size_t kUsedPagesMin = 4;
 // The interpreter and the C library are 7 MB; what a small script uses of NumPy and Pandas, 20 MB
 // more. What has no room stays with its file.
 constexpr std::size_t kTextBytesMax = std::size_t{64} << 20;
+// An interpreter is 6 MB. More may be a file of data that lies beside.
+constexpr std::size_t kJoinedBytesMax = std::size_t{16} << 20;
 
-bool is_worth_it(const Mapping& mapping) {
+bool may_be_frozen(const Mapping& mapping) {
     return mapping.is_file && !mapping.is_memory_file && mapping.is_private &&
            (mapping.protection & PROT_READ) != 0 && (mapping.protection & PROT_WRITE) == 0 &&
-           !mapping.has_writes && mapping.referenced_bytes >= kUsedPagesMin * page_bytes();
+           !mapping.has_writes;
+}
+
+std::size_t whole_huge_pages(std::uintptr_t begin, std::uintptr_t end) {
+    std::uintptr_t first = round_up(begin, kHugePageBytes);
+    return end > first ? (end - first) / kHugePageBytes : 0;
+}
+
+// A program's text lies between its headers and its constants, and so holds fewer whole huge pages
+// than the three together. Where that is so they become one mapping: executable, as the text is.
+std::vector<Mapping> join_neighbours(const std::vector<Mapping>& mappings) {
+    std::vector<Mapping> joined;
+    for (auto at = mappings.begin(); at != mappings.end();) {
+        Mapping whole = *at;
+        std::size_t apart = whole_huge_pages(at->begin, at->end);
+        auto next = std::next(at);
+        for (; next != mappings.end() && may_be_frozen(*at) && may_be_frozen(*next) &&
+               next->begin == whole.end && next->end - whole.begin <= kJoinedBytesMax;
+             ++next) {
+            apart += whole_huge_pages(next->begin, next->end);
+            whole.end = next->end;
+            whole.protection |= next->protection;
+            whole.referenced_bytes += next->referenced_bytes;
+        }
+        bool is_gain =
+            (whole.protection & PROT_EXEC) != 0 && whole_huge_pages(whole.begin, whole.end) > apart;
+        if (is_gain) {
+            joined.push_back(whole);
+        } else {
+            joined.insert(joined.end(), at, next);
+        }
+        at = next;
+    }
+    return joined;
+}
+
+bool is_worth_it(const Mapping& mapping) {
+    return may_be_frozen(mapping) && mapping.referenced_bytes >= kUsedPagesMin * page_bytes();
 }
 
 // A huge page of the file can be mapped as one where address and place in the file differ by
@@ -46,7 +86,7 @@ Result<FrozenText> freeze_text(int proc_self, const std::function<bool()>& rehea
     }
     std::vector<FrozenRange> ranges;
     std::size_t bytes = 0;
-    for (const Mapping& mapping : TRY(read_own_mappings(proc_self))) {
+    for (const Mapping& mapping : join_neighbours(TRY(read_own_mappings(proc_self)))) {
         FrozenRange range{mapping.begin, mapping.end - mapping.begin, mapping.protection};
         std::size_t place = place_for(range, bytes);
         if (is_worth_it(mapping) && place + range.size <= kTextBytesMax) {

@@ -5,9 +5,11 @@
 // the price of one; and where a mapping holds a whole huge page, that is one fault in all.
 //
 // Which mappings those are a rehearsal tells: the processor marks what it has used. Others stay
-// with their files, which all zygotes share. Same bytes, same protection, private as before, and
-// sealed before the first guest: nobody can write to it. Left alone where the kernel does not tell
-// what was used, or has no huge pages for files.
+// with their files, which all zygotes share. Same bytes, private and as little writable as before,
+// and sealed before the first guest: nobody can write to it. Where a program's headers, text and
+// constants together hold more whole huge pages than each by itself they become one mapping, all of
+// it executable. Left alone where the kernel does not tell what was used, or has no huge pages for
+// files.
 //
 // For a process with one thread, before its first guest.
 

@@ -21,6 +21,7 @@
 #include "base/syscall.h"
 #include "jail/guest/confine_guest.h"
 #include "zygote/extension/arena_region.h"
+#include "zygote/extension/fill_gaps.h"
 #include "zygote/extension/fork_loop.h"
 #include "zygote/extension/frozen_heap.h"
 #include "zygote/extension/frozen_text.h"
@@ -148,6 +149,12 @@ PyObject* py_run_fork_loop(PyObject*, PyObject* on_guest) {
 // gather_arenas(): see zygote/extension/arena_region.h. For the zygote, before its imports.
 PyObject* py_gather_arenas(PyObject*, PyObject*) {
     open_arena_region();
+    Py_RETURN_NONE;
+}
+
+// fill_gaps(): see zygote/extension/fill_gaps.h. For the zygote, before freeze_heap().
+PyObject* py_fill_gaps(PyObject*, PyObject*) {
+    fill_gaps(PyObject_Malloc);
     Py_RETURN_NONE;
 }
 
@@ -309,6 +316,7 @@ PyMethodDef g_methods[] = {
     {"run_fork_loop", py_run_fork_loop, METH_O, nullptr},
     {"load_plan", py_load_plan, METH_NOARGS, nullptr},
     {"gather_arenas", py_gather_arenas, METH_NOARGS, nullptr},
+    {"fill_gaps", py_fill_gaps, METH_NOARGS, nullptr},
     {"freeze_heap", py_freeze_heap, METH_NOARGS, nullptr},
     {"freeze_text", py_freeze_text, METH_O, nullptr},
     {"read_twister", py_read_twister, METH_O, nullptr},

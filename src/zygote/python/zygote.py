@@ -34,6 +34,7 @@ def preload(names):
 
 def freeze(dry_run):
     try:
+        _native.fill_gaps()
         _native.freeze_heap()
         _native.freeze_text(lambda: runner.run_warmup(dry_run))
     except OSError as error:  # Guests are as good, and cost more.

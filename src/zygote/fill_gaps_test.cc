@@ -1,0 +1,104 @@
+// fill_gaps, in children of the test: what is allocated afterwards lies together.
+#include "zygote/extension/fill_gaps.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <set>
+#include <vector>
+
+namespace snapjail::zygote {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kHasOwnAllocator = true;  // It has no gaps of this kind.
+#else
+constexpr bool kHasOwnAllocator = false;
+#endif
+
+constexpr std::size_t kBlockBytes = 200;
+
+// Runs `body` in a child of its own; true if it returned true there.
+bool in_child(const std::function<bool()>& body) {
+    pid_t child = ::fork();
+    if (child == 0) {
+        ::_exit(body() ? 0 : 1);
+    }
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void make_gaps() {
+    std::vector<void*> blocks;
+    for (int i = 0; i < 10'000; ++i) {
+        blocks.push_back(std::malloc(kBlockBytes));
+    }
+    for (std::size_t i = 0; i < blocks.size(); i += 25) {  // One on each page.
+        std::free(blocks[i]);
+    }
+}
+
+std::size_t pages_of_new_blocks() {
+    std::set<std::uintptr_t> pages;
+    for (int i = 0; i < 100; ++i) {
+        pages.insert(reinterpret_cast<std::uintptr_t>(std::malloc(kBlockBytes)) / 4096);
+    }
+    return pages.size();
+}
+
+void* give_nothing(std::size_t) {
+    return nullptr;
+}
+
+std::size_t g_given_bytes = 0;
+
+// The last one of a stretch first.
+void* give_backwards(std::size_t size) {
+    g_given_bytes += size;
+    return reinterpret_cast<void*>((std::uintptr_t{1} << 40) - g_given_bytes);
+}
+
+class FillGaps : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (kHasOwnAllocator) {
+            GTEST_SKIP() << "a sanitizer's allocator has no gaps to fill";
+        }
+    }
+};
+
+TEST_F(FillGaps, WithoutItNewBlocksFillOldGaps) {  // The control.
+    EXPECT_TRUE(in_child([] {
+        make_gaps();
+        return pages_of_new_blocks() > 80;
+    }));
+}
+
+TEST_F(FillGaps, NewBlocksLieTogether) {
+    EXPECT_TRUE(in_child([] {
+        make_gaps();
+        fill_gaps(std::malloc);
+        return pages_of_new_blocks() <= 10;  // 100 times 208 bytes are six.
+    }));
+}
+
+TEST_F(FillGaps, AnAllocatorThatHasNothingEndsIt) {
+    EXPECT_TRUE(in_child([] {
+        fill_gaps(give_nothing);
+        return true;
+    }));
+}
+
+TEST_F(FillGaps, AnAllocatorThatKnowsNoNeighboursIsNotAskedForEver) {
+    EXPECT_TRUE(in_child([] {
+        fill_gaps(give_backwards);
+        return g_given_bytes > 0 && g_given_bytes <= std::size_t{32} << 20;
+    }));
+}
+
+}  // namespace
+}  // namespace snapjail::zygote
