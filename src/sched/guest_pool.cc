@@ -36,8 +36,8 @@ void GuestPool::attach(ProfileIndex profile, UniqueFd zygote_socket) {
     pools_[profile]->attach(std::move(zygote_socket));
 }
 
-std::shared_ptr<Guest> GuestPool::take(const Candidates& candidates) {
-    ProfilePool* pool = find_waiting(candidates);
+std::shared_ptr<Guest> GuestPool::take(const Wish& wish) {
+    ProfilePool* pool = find_waiting(wish);
     if (pool == nullptr) {
         return nullptr;
     }
@@ -45,14 +45,14 @@ std::shared_ptr<Guest> GuestPool::take(const Candidates& candidates) {
     return pool->take();
 }
 
-ProfilePool* GuestPool::find_waiting(const Candidates& candidates) const {
+ProfilePool* GuestPool::find_waiting(const Wish& wish) const {
     bool may_leaner_come = false;
-    for (ProfileIndex profile : candidates) {
+    for (ProfileIndex profile : wish.candidates) {
         std::uint32_t waiting = pools_[profile]->waiting_count();
         if (waiting > (may_leaner_come ? sizes_.size_of(profile) : 0)) {
             return pools_[profile].get();
         }
-        may_leaner_come = may_leaner_come || can_bring(profile);
+        may_leaner_come = wish.is_patient && (may_leaner_come || can_bring(profile));
     }
     return nullptr;
 }
@@ -60,15 +60,15 @@ ProfilePool* GuestPool::find_waiting(const Candidates& candidates) const {
 // Within a moment, that is: one that is ending makes room, and one that is starting is soon there.
 bool GuestPool::can_bring(ProfileIndex profile) const {
     const ProfilePool& pool = *pools_[profile];
-    return pool.can_spawn() &&
-           (pool.starting_count() > 0 || slots_->has_free() || sum(&ProfilePool::ending_count) > 0);
+    bool has_room = slots_->has_free() || sum(&ProfilePool::ending_count) > 0;
+    return pool.can_spawn() && (pool.starting_count() > 0 || (may_start() && has_room));
 }
 
 void GuestPool::end(const std::shared_ptr<Guest>& guest) {
     pools_[guest->profile]->end(guest);
 }
 
-void GuestPool::set_demand(std::vector<Candidates> demand) {
+void GuestPool::set_demand(std::vector<Wish> demand) {
     demand_ = std::move(demand);
     refill();
 }
@@ -96,12 +96,18 @@ void GuestPool::refill() {
     if (is_closed_) {
         return;
     }
-    if (std::any_of(demand_.begin(), demand_.end(),
-                    [&](const Candidates& job) { return has_waiting(job); })) {
-        on_ready_();  // No leaner one can come any more.
-    }
     meet_demand();
     fill_pools();
+    tell_of_those_that_wait();
+}
+
+// A patient job that was left without a guest may have one when no leaner one can come any more.
+// Whoever takes one changes the demand, which brings us here again.
+void GuestPool::tell_of_those_that_wait() {
+    if (std::any_of(demand_.begin(), demand_.end(),
+                    [&](const Wish& wish) { return has_waiting(wish); })) {
+        on_ready_();
+    }
 }
 
 // Not one timer for each job: the first one counts for all that come meanwhile.
@@ -132,7 +138,7 @@ void GuestPool::meet_demand() {
     }
     std::uint32_t slots_to_come = sum(&ProfilePool::ending_count);
     auto has_any = [&](ProfileIndex profile) { return pools_[profile]->waiting_count() > 0; };
-    for (const Candidates& candidates : demand_) {
+    for (const auto& [candidates, is_patient] : demand_) {
         auto able = std::find_if(candidates.begin(), candidates.end(), [&](ProfileIndex profile) {
             return pools_[profile]->can_spawn();
         });

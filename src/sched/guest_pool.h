@@ -28,6 +28,16 @@ struct PoolLimits {
     bool guests_can_kill_themselves = false;
 };
 
+// Which guests a job would take.
+struct Wish {
+    // NOLINTNEXTLINE(google-explicit-constructor): a job's candidates are most of its wish.
+    Wish(const Candidates& wanted) : candidates(wanted), is_patient(wanted.count() > 1) {}
+    Candidates candidates;
+    // It leaves a richer guest to that one's own jobs while a leaner one can come in a moment: to
+    // replace a guest of Pandas costs several times what a lean one does.
+    bool is_patient;
+};
+
 class GuestPool : public std::enable_shared_from_this<GuestPool> {
   public:
     // `on_ready` is called when there may be a guest to take for a job that waits.
@@ -41,17 +51,15 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     // Pools are sized by what the jobs wanted, whether a guest waited for them or not.
     void note_job(const Candidates& candidates) { sizes_.note_job(candidates.first()); }
 
-    // A waiting guest of the first of these that has one, or null. A richer one is left to its own
-    // jobs while a leaner one can come: to replace it costs several times as much. Its caller must
-    // end() it.
-    std::shared_ptr<Guest> take(const Candidates& candidates);
+    // A waiting guest of the first candidate that has one, or null. Its caller must end() it.
+    std::shared_ptr<Guest> take(const Wish& wish);
 
     // Kills the guest, whole; its slot is free when the zygote has reaped it. May be called twice.
     void end(const std::shared_ptr<Guest>& guest);
 
-    // What the first jobs wait for that have no guest, in their order; more than
-    // guests_starting_max of them change nothing.
-    void set_demand(std::vector<Candidates> demand);
+    // What the first jobs wait for that have no guest, in their order; for more than can be
+    // starting at once no guest is made ready.
+    void set_demand(std::vector<Wish> demand);
 
     // No callback, no new guest after this; all guests end.
     void close();
@@ -62,9 +70,7 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     std::uint32_t waiting_count() const { return sum(&ProfilePool::waiting_count); }
     std::uint32_t running_count() const { return sum(&ProfilePool::running_count); }
     // Whether take() would find one.
-    bool has_waiting(const Candidates& candidates) const {
-        return find_waiting(candidates) != nullptr;
-    }
+    bool has_waiting(const Wish& wish) const { return find_waiting(wish) != nullptr; }
     std::size_t profile_count() const { return pools_.size(); }
     const ProfilePool& of(ProfileIndex profile) const { return *pools_[profile]; }
 
@@ -72,9 +78,10 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     void refill();
     void refill_soon();
     void meet_demand();
+    void tell_of_those_that_wait();
     void fill_pools();
     bool may_start() const;
-    ProfilePool* find_waiting(const Candidates& candidates) const;
+    ProfilePool* find_waiting(const Wish& wish) const;
     bool can_bring(ProfileIndex profile) const;
     ProfilePool* find_pool_to_spare_from(std::int64_t spare_min) const;
     ProfilePool* find_pool_below_its_size() const;
@@ -84,7 +91,7 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     PoolSizes sizes_;
     std::shared_ptr<SlotList> slots_;
     std::vector<std::shared_ptr<ProfilePool>> pools_;  // One for each profile, in their order.
-    std::vector<Candidates> demand_;
+    std::vector<Wish> demand_;
     std::function<void()> on_ready_;
     boost::asio::steady_timer refill_timer_;
     bool will_refill_soon_ = false;

@@ -22,8 +22,12 @@ class GuestPoolTest : public testing::Test {
 
     static Candidates only() { return Candidates(0); }
 
-    static std::vector<Candidates> jobs_for(std::initializer_list<ProfileIndex> profiles) {
-        return {profiles.begin(), profiles.end()};
+    static std::vector<Wish> jobs_for(std::initializer_list<ProfileIndex> profiles) {
+        std::vector<Wish> wishes;
+        for (ProfileIndex profile : profiles) {
+            wishes.emplace_back(Candidates(profile));
+        }
+        return wishes;
     }
     static PoolLimits limits_of(std::uint32_t slots, std::uint32_t starting_max) {
         return {.slots = slots, .guests_waiting_max = slots, .guests_starting_max = starting_max};

@@ -79,9 +79,10 @@ TEST_F(GuestPoolOfTwo, ARichGuestIsLeftToItsOwnJobsWhileALeanOneCanCome) {
     start_both(limits_of(4, 2));  // Two of each.
     auto first = pool_->take(both());
     auto second = pool_->take(both());
-    ASSERT_EQ(second->profile, kLean);
-
-    EXPECT_EQ(pool_->take(both())->profile, kRich) << "no slot is free, and none will be soon";
+    ASSERT_TRUE(second != nullptr && second->profile == kLean);
+    auto third = pool_->take(both());
+    ASSERT_NE(third, nullptr) << "no slot is free, and none will be soon";
+    EXPECT_EQ(third->profile, kRich);
     pool_->end(first);
     EXPECT_EQ(pool_->take(both()), nullptr) << "a slot will be free in a moment";
     pool_->set_demand({both()});
@@ -92,6 +93,35 @@ TEST_F(GuestPoolOfTwo, ARichGuestIsLeftToItsOwnJobsWhileALeanOneCanCome) {
     EXPECT_EQ(asked(lean_).size(), 1u);
     EXPECT_TRUE(asked(rich_).empty());
     pool_->end(second);
+}
+
+TEST_F(GuestPoolOfTwo, AJobThatHasLostItsPatienceTakesARichGuestAllTheSame) {
+    start_both(limits_of(4, 2));
+    pool_->end(pool_->take(both()));
+    pool_->end(pool_->take(both()));
+    Wish wish = both();
+    ASSERT_EQ(pool_->take(wish), nullptr);
+
+    wish.is_patient = false;
+    ASSERT_TRUE(pool_->has_waiting(wish));
+    EXPECT_EQ(pool_->take(wish)->profile, kRich);
+}
+
+TEST_F(GuestPoolOfTwo, ARichGuestIsTakenWhileOthersAreStartedAndNoLeanOneCanBe) {
+    start_both(limits_of(6, 1));  // Three of each; one starts at a time.
+    auto rich = pool_->take(Candidates(kRich));
+    pool_->end(rich);
+    rich_.say_gone(rich->id);
+    pool_->set_demand({});
+    ASSERT_EQ(asked(rich_).size(), 1u);
+    for (int i = 0; i < 3; ++i) {
+        pool_->end(pool_->take(Candidates(kLean)));
+    }
+
+    auto guest = pool_->take(both());
+
+    ASSERT_NE(guest, nullptr);
+    EXPECT_EQ(guest->profile, kRich);
 }
 
 TEST_F(GuestPoolOfTwo, ARichGuestIsToldOfWhenNoLeanOneCanComeAnyMore) {
@@ -110,7 +140,9 @@ TEST_F(GuestPoolOfTwo, ARichGuestIsToldOfWhenNoLeanOneCanComeAnyMore) {
     settle(io_);
 
     EXPECT_GT(ready_calls_, before);
-    EXPECT_EQ(pool_->take(both())->profile, kRich);
+    auto guest = pool_->take(both());
+    ASSERT_NE(guest, nullptr);
+    EXPECT_EQ(guest->profile, kRich);
 }
 
 TEST_F(GuestPoolOfTwo, ARichGuestThatIsOneTooManyIsAnybodys) {
@@ -122,7 +154,9 @@ TEST_F(GuestPoolOfTwo, ARichGuestThatIsOneTooManyIsAnybodys) {
         pool_->end(pool_->take(Candidates(kLean)));
     }
 
-    EXPECT_EQ(pool_->take(both())->profile, kRich);
+    auto guest = pool_->take(both());
+    ASSERT_NE(guest, nullptr);
+    EXPECT_EQ(guest->profile, kRich);
 }
 
 TEST_F(GuestPoolOfTwo, ARichJobIsNeverGivenALeanGuest) {

@@ -19,8 +19,8 @@ namespace {
 using zygote::Command;
 using zygote::CommandKind;
 
-// Anything in any order, from zygotes that come and go. A slot is never given to two guests, and in
-// the end none is missing.
+// Anything in any order, from zygotes that come and go. A slot is never given to two guests, in the
+// end none is missing, and no job waits beside a guest that it may have.
 class GuestPoolStorm : public GuestPoolTest {
   protected:
     static constexpr ProfileIndex kProfiles = 3;
@@ -38,6 +38,8 @@ class GuestPoolStorm : public GuestPoolTest {
             for (const Command& command : peer->fake.commands()) {
                 if (command.kind == CommandKind::kKill) {
                     peer->killed.insert(command.guest_id);
+                }
+                if (command.kind != CommandKind::kSpawn) {
                     continue;
                 }
                 ASSERT_LT(command.slot, kSlots);
@@ -104,12 +106,25 @@ class GuestPoolStorm : public GuestPoolTest {
         peer.fake.say_gone(id);
     }
     void want_something() {
-        std::vector<Candidates> demand(random_() % 4);
-        for (Candidates& candidates : demand) {
-            candidates = any_candidates();
-            pool_->note_job(candidates);
+        demand_.clear();
+        for (auto left = random_() % 4; left > 0; --left) {
+            demand_.emplace_back(any_candidates());
+            demand_.back().is_patient = random_() % 4 != 0;
+            pool_->note_job(demand_.back().candidates);
         }
-        pool_->set_demand(std::move(demand));
+        take_what_is_wanted();
+    }
+    // As the scheduler does, and told by the pool as it is.
+    void take_what_is_wanted() {
+        std::erase_if(demand_, [this](const Wish& wish) {
+            auto guest = pool_->take(wish);
+            bool has_one = guest != nullptr;
+            if (has_one) {
+                taken_.push_back(std::move(guest));
+            }
+            return has_one;
+        });
+        pool_->set_demand(demand_);
     }
     void step() {
         Peer& peer = *peers_[random_() % peers_.size()];
@@ -160,6 +175,7 @@ class GuestPoolStorm : public GuestPoolTest {
     std::mt19937 random_;
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<std::shared_ptr<Guest>> taken_;
+    std::vector<Wish> demand_;
 };
 
 TEST_F(GuestPoolStorm, NoSlotIsEverGivenTwiceOrLost) {
@@ -169,11 +185,16 @@ TEST_F(GuestPoolStorm, NoSlotIsEverGivenTwiceOrLost) {
         random_.seed(seed);
         PoolLimits limits = limits_of(kSlots, 3);
         limits.profiles = kProfiles;
-        pool_ = std::make_shared<GuestPool>(io_, limits, [] {});
+        limits.tells_of_jobs = seed % 2 == 0;
+        demand_.clear();
+        pool_ = std::make_shared<GuestPool>(io_, limits, [this] { take_what_is_wanted(); });
         new_peer();
         for (int i = 0; i < 300; ++i) {
             obey();
             ASSERT_FALSE(HasFatalFailure());
+            for (const Wish& wish : demand_) {
+                ASSERT_FALSE(pool_->has_waiting(wish));
+            }
             step();
         }
 
@@ -185,11 +206,14 @@ TEST_F(GuestPoolStorm, NoSlotIsEverGivenTwiceOrLost) {
             lose(0);
         }
         EXPECT_EQ(pool_->running_count(), 0u);
+        demand_.clear();
         pool_->set_demand({});
         std::array<FakeZygote, kProfiles> last;
         for (ProfileIndex profile = 0; profile < kProfiles; ++profile) {
             attach(last[profile], profile);
-            serve(last[profile]);
+        }
+        for (ProfileIndex i = 0; i < 2 * kProfiles; ++i) {
+            serve(last[i % kProfiles]);
         }
         EXPECT_EQ(pool_->waiting_count(), kSlots);
         pool_->close();

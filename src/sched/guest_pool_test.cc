@@ -293,6 +293,23 @@ TEST_F(GuestPoolTest, ASlotThatAReplacedZygoteGivesBackIsUsedAtOnce) {
     }
 }
 
+// What its jobs have left may live for as long as the supervisor takes to find it.
+TEST_F(GuestPoolTest, InTierProcessASlotOfAReplacedZygoteThatDiesIsUsedSecondsLater) {
+    PoolLimits limits = limits_of(1, 1);
+    limits.tells_of_jobs = true;
+    start(limits);
+    ASSERT_EQ(asked(zygote_).size(), 1u);
+    FakeZygote next;
+    attach(next);
+
+    zygote_.die();
+    EXPECT_TRUE(asked(next).empty());
+    std::uint64_t id = 0;
+
+    EXPECT_GE(time_until_asked(next, id), std::chrono::seconds(2));
+    EXPECT_NE(id, 0u);
+}
+
 TEST_F(GuestPoolTest, DemandBringsGuestsBeyondThoseThatWait) {
     PoolLimits limits = limits_of(4, 4);
     limits.guests_waiting_max = 1;

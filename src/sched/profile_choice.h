@@ -26,6 +26,7 @@ class Candidates {
     void add(ProfileIndex index);
     ProfileIndex first() const { return indexes_[0]; }
     bool has(ProfileIndex index) const;
+    std::size_t count() const { return count_; }
     const ProfileIndex* begin() const { return indexes_.data(); }
     const ProfileIndex* end() const { return indexes_.data() + count_; }
 

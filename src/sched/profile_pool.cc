@@ -15,12 +15,18 @@ namespace {
 // After a guest that could not be started: 20 ms, doubled with each further one, up to 2 s.
 constexpr std::chrono::milliseconds kPauseFirst{20};
 constexpr std::chrono::milliseconds kPauseMax{2'000};
+// For longer than this the supervisor does not wait for what a dead zygote has left.
+constexpr std::chrono::milliseconds kStraysTime{3'000};
 
 }  // namespace
 
 ProfilePool::ProfilePool(boost::asio::io_context& io, std::shared_ptr<SlotList> slots,
                          ProfilePoolSettings settings)
-    : io_(io), slots_(std::move(slots)), settings_(std::move(settings)), retry_timer_(io) {}
+    : io_(io),
+      slots_(std::move(slots)),
+      settings_(std::move(settings)),
+      retry_timer_(io),
+      strays_timer_(io) {}
 
 void ProfilePool::attach(UniqueFd zygote_socket) {
     if (current_) {
@@ -41,9 +47,7 @@ void ProfilePool::attach(UniqueFd zygote_socket) {
             }
         });
     current_ = std::move(generation);
-    for (std::uint32_t slot : std::exchange(lost_slots_, {})) {
-        slots_->give_back(slot);
-    }
+    release_lost_slots();
     // The failures were the last zygote's.
     retry_timer_.cancel();
     failures_in_a_row_ = 0;
@@ -87,6 +91,7 @@ void ProfilePool::close() {
     is_closed_ = true;
     has_been_ready_ = false;
     retry_timer_.cancel();
+    strays_timer_.cancel();
     waiting_.clear();
     for (const GenerationPtr& generation : retired_) {
         generation->link->close();
@@ -229,6 +234,7 @@ void ProfilePool::on_guest_failed(const std::shared_ptr<Guest>& guest, const cha
     --starting_count_;
     end(guest);
     pause_spawning();
+    settings_.on_room();  // For those who waited for it.
 }
 
 void ProfilePool::pause_spawning() {
@@ -299,7 +305,28 @@ void ProfilePool::on_lost(const GenerationPtr& generation) {
             guest->close_pipes();
         }
     }
+    if (current_ && !lost_slots_.empty()) {
+        release_lost_slots_later();
+    }
     settings_.on_room();  // If it was a replaced one, its slots are the current one's now.
+}
+
+void ProfilePool::release_lost_slots() {
+    for (std::uint32_t slot : std::exchange(lost_slots_, {})) {
+        slots_->give_back(slot);
+    }
+}
+
+// A replaced zygote has no successor to come, whose attach() would do it.
+void ProfilePool::release_lost_slots_later() {
+    strays_timer_.expires_after(kStraysTime);
+    strays_timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+        auto self = weak.lock();
+        if (self && !error && self->current_) {
+            self->release_lost_slots();
+            self->settings_.on_room();
+        }
+    });
 }
 
 void ProfilePool::lose_slot(std::uint32_t slot) {

@@ -87,12 +87,15 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     void forget_waiting(const Guest& guest);
     void retire(const GenerationPtr& generation);
     void lose_slot(std::uint32_t slot);
+    void release_lost_slots();
+    void release_lost_slots_later();
     void pause_spawning();
 
     boost::asio::io_context& io_;
     std::shared_ptr<SlotList> slots_;
     ProfilePoolSettings settings_;
     boost::asio::steady_timer retry_timer_;
+    boost::asio::steady_timer strays_timer_;
     std::deque<std::shared_ptr<Guest>> waiting_;
     // Tier `process`: of zygotes that were lost. What a job has left there the supervisor ends
     // before it starts the next zygote; until that is here, no other profile may use them.

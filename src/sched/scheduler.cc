@@ -19,13 +19,16 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
+// So long a job waits for a lean guest while a richer one is idle. A lean one is forked within a
+// millisecond or two; on a busy machine, or where a slot cannot be cleaned, it is not.
+constexpr std::chrono::milliseconds kPatience{20};
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 // A job waiting for a guest. Lives in its coroutine's frame; the queue points at it.
 struct Waiter {
-    Waiter(asio::io_context& io, const Candidates& wanted) : wake(io), candidates(wanted) {}
+    Waiter(asio::io_context& io, const Wish& wanted) : wake(io), wish(wanted) {}
     asio::steady_timer wake;  // Runs out when the job has waited too long; cancelled to wake it.
-    Candidates candidates;
+    Wish wish;
     std::shared_ptr<Guest> guest;
 };
 
@@ -52,7 +55,7 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
     }
 
     asio::awaitable<Outcome> run(Job job);
-    asio::awaitable<std::shared_ptr<Guest>> acquire_guest(Candidates candidates);
+    asio::awaitable<std::shared_ptr<Guest>> acquire_guest(Wish wish);
     asio::awaitable<Outcome> run_in_guest(std::shared_ptr<Guest> guest, Job job);
     void hand_out_guests();
     void refuse_waiting();
@@ -71,12 +74,12 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
 namespace {
 
 // Of those that have no guest yet; more than can be starting at once do not matter.
-std::vector<Candidates> demand_of(const std::deque<Waiter*>& queue) {
+std::vector<Wish> demand_of(const std::deque<Waiter*>& queue) {
     constexpr std::size_t kEnough = 64;
-    std::vector<Candidates> demand;
+    std::vector<Wish> demand;
     for (const Waiter* waiter : queue) {
         if (!waiter->guest && demand.size() < kEnough) {
-            demand.push_back(waiter->candidates);
+            demand.push_back(waiter->wish);
         }
     }
     return demand;
@@ -146,7 +149,7 @@ void Scheduler::State::hand_out_guests() {
         if (waiter->guest) {
             continue;  // Woken already; its coroutine has yet to run.
         }
-        waiter->guest = pool->take(waiter->candidates);
+        waiter->guest = pool->take(waiter->wish);
         if (waiter->guest) {
             waiter->wake.cancel();
         }
@@ -163,18 +166,31 @@ void Scheduler::State::refuse_waiting() {
 }
 
 // Null: nobody came in time, the job was cancelled, or the service ends.
-asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest(Candidates candidates) {
-    // One that waits is not what those in the queue wait for: they would have it.
-    if (auto guest = pool->take(candidates)) {
+asio::awaitable<std::shared_ptr<Guest>> Scheduler::State::acquire_guest(Wish wish) {
+    // One that waits is not what those in the queue wait for: they would have it, or soon have a
+    // leaner one.
+    if (auto guest = pool->take(wish)) {
         co_return guest;
     }
-    auto deadline = steady_clock::now() + limits.queue_time_max;
+    auto now = steady_clock::now();
+    auto deadline = now + limits.queue_time_max;
+    auto patience_ends = std::min(now + kPatience, deadline);
     while (!is_draining) {
-        Waiter waiter(io, candidates);
-        waiter.wake.expires_at(deadline);
+        Waiter waiter(io, wish);
         QueuePlace place(queue, *pool, waiter);
         pool->set_demand(demand_of(queue));
-        co_await waiter.wake.async_wait(kAwait);
+        if (waiter.wish.is_patient) {
+            waiter.wake.expires_at(patience_ends);
+            co_await waiter.wake.async_wait(kAwait);
+            waiter.wish.is_patient = false;
+            if (!waiter.guest && !is_draining) {
+                hand_out_guests();
+            }
+        }
+        if (!waiter.guest && !is_draining) {
+            waiter.wake.expires_at(deadline);
+            co_await waiter.wake.async_wait(kAwait);
+        }
         if (!waiter.guest || !waiter.guest->is_gone()) {
             co_return std::exchange(waiter.guest, nullptr);
         }
@@ -220,10 +236,14 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
     auto submitted = steady_clock::now();
     Candidates candidates = choice.candidates_for(job.script);
     pool->note_job(candidates);
-    if (queue.size() >= limits.queue_depth_max && !pool->has_waiting(candidates)) {
-        co_return without_output(Overloaded{"too many jobs are waiting", retry_after()});
+    Wish wish(candidates);
+    if (queue.size() >= limits.queue_depth_max) {
+        wish.is_patient = false;
+        if (!pool->has_waiting(wish)) {
+            co_return without_output(Overloaded{"too many jobs are waiting", retry_after()});
+        }
     }
-    auto guest = co_await acquire_guest(candidates);
+    auto guest = co_await acquire_guest(wish);
     auto queue_time =
         std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - submitted);
     // Not as a conditional expression: gcc 12 destroys the value of a co_await within one twice.
