@@ -527,8 +527,9 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     return zygote;
 }
 
-Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket) {
-    AttachMessage message;
+Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket,
+                          std::uint32_t front_number) {
+    AttachMessage message{.front = front_number};
     int fd = front_socket.get();
     return send_with_fds(zygote.channel(), std::as_bytes(std::span(&message, 1)),
                          std::span(&fd, 1));

@@ -85,7 +85,8 @@ class ZygoteProcess {
 // left behind. The error names the step that failed.
 Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec);
 
-// Hands the zygote a socket to a front.
-Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket);
+// Hands the zygote a socket to a front, which has this number.
+Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket,
+                          std::uint32_t front_number = 0);
 
 }  // namespace snapjail::zygote

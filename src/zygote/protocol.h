@@ -19,6 +19,7 @@ constexpr int kProcSelfFd = 5;  // The folder /proc/<its own pid> of the host's 
 // A zygote that has a front already ends that one's guests, and says nothing of it.
 struct AttachMessage {
     std::uint32_t version = kProtocolVersion;
+    std::uint32_t front = 0;  // Its number, by which kIdle tells whose guests have gone.
 };
 
 // Zygote -> supervisor.
@@ -29,6 +30,7 @@ enum class NewsKind : std::uint32_t {
 struct News {
     std::uint32_t version = kProtocolVersion;
     NewsKind kind = NewsKind::kReady;
+    std::uint32_t front = 0;  // kIdle.
 };
 
 // Front -> zygote.

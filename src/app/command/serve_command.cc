@@ -152,13 +152,19 @@ void announce(const Options& options, const PreparedZygotes& prepared, const Lis
 // `prepared` must outlive them.
 std::vector<ZygoteKeeper> make_keepers(const Options& options, PreparedZygotes& prepared) {
     std::vector<ZygoteKeeper> keepers;
+    // A killed guest is gone within a millisecond, its files within some, one slot after the other.
+    constexpr std::chrono::milliseconds kIdleTime{2'000};
+    constexpr std::chrono::milliseconds kIdleTimeOfSlot{5};
     for (std::size_t i = 0; i < options.profiles.size(); ++i) {
         zygote::ZygoteSpec& spec = prepared.specs[i];
         spec.cgroups = &prepared.cgroups;
-        keepers.emplace_back(KeeperSettings{.profile = options.profiles[i].name,
-                                            .wall_time_max = options.limits.wall_time_max,
-                                            .zygote_lifetime = options.zygote_lifetime},
-                             std::move(spec));
+        keepers.emplace_back(
+            KeeperSettings{.profile = options.profiles[i].name,
+                           .wall_time_max = options.limits.wall_time_max,
+                           .zygote_lifetime = options.zygote_lifetime,
+                           .idle_time_max = kIdleTime + prepared.slots * kIdleTimeOfSlot,
+                           .ends_unless_idle = prepared.choice.tier == jail::Tier::kProcess},
+            std::move(spec));
     }
     return keepers;
 }

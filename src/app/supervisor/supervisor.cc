@@ -148,6 +148,15 @@ void Supervisor::attach(std::size_t profile) {
     }
 }
 
+// It may have died this moment: its end of the channel closes before its sockets to zygotes do.
+bool Supervisor::is_front_well() const {
+    if (!front_) {
+        return false;
+    }
+    pollfd channel{front_->channel().get(), 0, 0};
+    return ::poll(&channel, 1, 0) == 0;  // Nothing but its hanging up is told unasked.
+}
+
 void Supervisor::attach_all() {
     for (std::size_t profile = 0; profile < keepers_.size(); ++profile) {
         attach(profile);
@@ -264,9 +273,17 @@ Result<void> Supervisor::check_zygotes() {
             case ZygoteKeeper::Change::kNone:
                 break;
             case ZygoteKeeper::Change::kReady:
-            case ZygoteKeeper::Change::kIdle:
-                attach(profile);  // Where there is no front, the next one is attached to all.
+                if (!front_) {
+                    end_strays();  // It may have taken the place of one that was not clean.
+                }
+                attach(profile);
                 break;
+            case ZygoteKeeper::Change::kIdle:
+                if (is_front_well()) {
+                    TRY(keepers_[profile].end_current());
+                    end_strays();
+                }
+                break;  // Else that is what the next front waits for.
             case ZygoteKeeper::Change::kEnded:
                 end_strays();
                 break;

@@ -1,8 +1,8 @@
 #pragma once
 // Supervisor: starts, watches and ends the front and the zygotes of each profile. It holds what
 // privilege there is and parses nothing that comes from outside. One thread, one poll loop, no
-// allocation after a fork; whatever dies is replaced at once, and when it dies itself the kernel
-// ends all the others.
+// allocation after a fork; whatever dies is replaced at once, the front as soon as nothing is left
+// of its jobs, and when it dies itself the kernel ends all the others.
 
 #include <chrono>
 #include <cstdint>
@@ -54,6 +54,7 @@ class Supervisor {
     void attach_all();
     bool is_any_warming() const;
     bool wants_front() const;
+    bool is_front_well() const;
     bool is_ours(pid_t pid) const;
     Clock::time_point next_deadline() const;
 

@@ -24,17 +24,15 @@ constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
 constexpr int kLastBreathMs = 100;
-// Its guests are killed and their files removed: milliseconds, unless one sits in the kernel.
-constexpr milliseconds kIdleTimeMax{2'000};
 
 // Nothing where it has ended, or speaks another language.
-std::optional<zygote::NewsKind> read_news(const zygote::ZygoteProcess& zygote) {
+std::optional<zygote::News> read_news(const zygote::ZygoteProcess& zygote) {
     zygote::News news;
     auto received =
         receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&news, 1)));
     bool is_sound =
         received && received->size == sizeof(news) && news.version == zygote::kProtocolVersion;
-    return is_sound ? std::optional(news.kind) : std::nullopt;
+    return is_sound ? std::optional(news) : std::nullopt;
 }
 
 std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
@@ -64,16 +62,25 @@ ZygoteKeeper::ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec)
     : settings_(std::move(settings)), spec_(std::move(spec)) {}
 
 Result<void> ZygoteKeeper::attach_front(UniqueFd socket) {
-    TRY(zygote::attach_front(current_->process, std::move(socket)));
-    current_->has_front = true;
+    TRY(zygote::attach_front(current_->process, std::move(socket), ++last_front_));
+    current_->front = last_front_;
     return {};
 }
 
 void ZygoteKeeper::on_front_died() {
     retired_.clear();  // Their jobs had nobody else to answer them.
     if (has_front()) {
-        current_->idle_by = Clock::now() + kIdleTimeMax;
+        current_->idle_by = Clock::now() + settings_.idle_time_max;
     }
+}
+
+Result<void> ZygoteKeeper::end_current() {
+    if (!current_) {
+        return {};
+    }
+    log::warning("zygote_lost_front",
+                 {{"pid", std::int64_t{current_->process.pid()}}, {"profile", settings_.profile}});
+    return on_died("current", current_);
 }
 
 Result<void> ZygoteKeeper::start_what_is_due(bool may_replace) {
@@ -155,7 +162,8 @@ Result<ZygoteKeeper::Change> ZygoteKeeper::check_warming() {
         return Change::kNone;
     }
     bool speaks = is_readable(warming_->process.channel());
-    if (speaks && read_news(warming_->process) == zygote::NewsKind::kReady) {
+    auto news = speaks ? read_news(warming_->process) : std::nullopt;
+    if (news && news->kind == zygote::NewsKind::kReady) {
         on_ready();
         return Change::kReady;
     }
@@ -171,23 +179,40 @@ Result<ZygoteKeeper::Change> ZygoteKeeper::check_current() {
         return Change::kNone;
     }
     bool speaks = is_readable(current_->process.channel());
-    if (speaks && read_news(current_->process) == zygote::NewsKind::kIdle) {
-        current_->has_front = false;
-        current_->idle_by = Clock::time_point::max();
-        return Change::kIdle;
+    auto news = speaks ? read_news(current_->process) : std::nullopt;
+    if (news && news->kind == zygote::NewsKind::kIdle) {
+        bool is_of_this_front = current_->front == news->front;
+        if (is_of_this_front) {
+            forget_front();
+        }
+        return is_of_this_front ? Change::kIdle : Change::kNone;
     }
-    if (speaks || is_readable(current_->process.pidfd()) || Clock::now() >= current_->idle_by) {
+    bool has_ended = speaks || is_readable(current_->process.pidfd());
+    bool is_late = !has_ended && Clock::now() >= current_->idle_by;
+    if (is_late) {
+        log::warning("zygote_not_idle", {{"pid", std::int64_t{current_->process.pid()}},
+                                         {"profile", settings_.profile}});
+        forget_front();
+    }
+    if (has_ended || (is_late && settings_.ends_unless_idle)) {
         TRY(on_died("current", current_));
         return Change::kEnded;
     }
     return Change::kNone;
 }
 
+void ZygoteKeeper::forget_front() {
+    current_->front.reset();
+    current_->idle_by = Clock::time_point::max();
+}
+
 void ZygoteKeeper::on_ready() {
     log::info("zygote_ready", {{"pid", std::int64_t{warming_->process.pid()}},
                                {"profile", settings_.profile},
                                {"took_ms", milliseconds_since(warming_->started)}});
-    if (current_) {
+    // One whose front has died has no job to finish, only slots to clean.
+    bool has_jobs = current_ && current_->idle_by == Clock::time_point::max();
+    if (has_jobs) {
         current_->ends_at = Clock::now() + settings_.wall_time_max + kGrace;
         retired_.push_back(std::move(*current_));
     }

@@ -24,6 +24,10 @@ struct KeeperSettings {
     std::string profile;
     std::chrono::milliseconds wall_time_max{};  // Of a job: how long an old zygote is kept for it.
     std::chrono::seconds zygote_lifetime{};     // 0: for ever.
+    // How long the end of a front's guests may take, and what becomes of a zygote that has not said
+    // so by then. Tier `process`: it ends, for what it still cleans would be the next front's.
+    std::chrono::milliseconds idle_time_max{};
+    bool ends_unless_idle = false;
 };
 
 class ZygoteKeeper {
@@ -37,16 +41,19 @@ class ZygoteKeeper {
     Result<void> start_what_is_due(bool may_replace);
 
     enum class Change : unsigned char { kNone, kReady, kIdle, kEnded };
-    // kReady: another one is the current one. kIdle: that has lost its front and is clean. kEnded:
-    // one or more have died, or were old enough. An error: none has ever come to be ready, and why.
+    // kReady: another one is the current one. kIdle: that has lost its front, and of its guests
+    // nothing is left. kEnded: one or more have died, or were old enough. An error: none has ever
+    // come to be ready, and why.
     Result<Change> check();
 
     bool is_ready() const { return current_.has_value(); }
     // There must be one that is ready. It has this front until it dies, or check() says kIdle.
     Result<void> attach_front(UniqueFd socket);
-    bool has_front() const { return current_ && current_->has_front; }
-    // The front has died: old zygotes end, and the current one is idle soon or ends too.
+    bool has_front() const { return current_ && current_->front; }
+    // The front has died: old zygotes end, and the current one is idle soon.
     void on_front_died();
+    // Ends the current one, which is of no use to the front that it has lost, and is replaced.
+    Result<void> end_current();
     bool is_warming() const { return warming_.has_value(); }
     bool owns(pid_t pid) const;
 
@@ -62,7 +69,7 @@ class ZygoteKeeper {
         zygote::ZygoteProcess process;
         Clock::time_point started;
         Clock::time_point ends_at = Clock::time_point::max();  // Its next change: see each user.
-        bool has_front = false;
+        std::optional<std::uint32_t> front = std::nullopt;     // The number of the one it has.
         Clock::time_point idle_by = Clock::time_point::max();
     };
 
@@ -71,6 +78,7 @@ class ZygoteKeeper {
     void on_ready();
     Result<Change> check_warming();
     Result<Change> check_current();
+    void forget_front();
 
     KeeperSettings settings_;
     zygote::ZygoteSpec spec_;
@@ -79,6 +87,7 @@ class ZygoteKeeper {
     std::vector<Zygote> retired_;    // Their last jobs run; ends_at: when those must have ended.
     RestartBackoff backoff_;
     Clock::time_point due_{};
+    std::uint32_t last_front_ = 0;
     int failures_before_ready_ = 0;
     bool has_been_ready_ = false;
 };

@@ -153,8 +153,8 @@ class ForkLoop {
         return tell_supervisor(NewsKind::kReady);
     }
 
-    static Result<void> tell_supervisor(NewsKind kind) {
-        News news{.kind = kind};
+    Result<void> tell_supervisor(NewsKind kind) const {
+        News news{.kind = kind, .front = front_number_};
         TRY(retry_eintr("tell the supervisor",
                         [&] { return ::send(kChannelFd, &news, sizeof(news), MSG_NOSIGNAL); }));
         return {};
@@ -207,6 +207,7 @@ class ForkLoop {
         drop_front();
         has_lost_front_ = false;
         front_ = std::move(received->fds[0]);
+        front_number_ = message.front;
         return {};
     }
 
@@ -457,6 +458,7 @@ class ForkLoop {
     UniqueFd user_settings_;  // As zygote_view_ shows it to guests.
     UniqueFd child_events_;
     UniqueFd front_;
+    std::uint32_t front_number_ = 0;
     bool has_lost_front_ = false;  // And the supervisor is still to be told that we are idle.
     sigset_t guest_signal_mask_{};
     std::vector<UniqueFd> networks_;                 // By slot.
