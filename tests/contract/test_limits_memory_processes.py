@@ -15,8 +15,8 @@ NEXT = "def main():\n    return 'next'\n"
         "[0] * 10**9",
         "list(range(10**9))",
         "b = b'x'\n    while True: b = b + b",
-        # Most of it is only reserved: to touch all of it takes a slow machine the CPU limit.
-        "import mmap\n    l = [mmap.mmap(-1, 3 << 28)]\n    while True: l.append(bytearray(10**6))",
+        # Much of it is only reserved: to touch all of it takes a slow machine the CPU limit.
+        "import mmap\n    l = [mmap.mmap(-1, 5 << 27)]\n    while True: l.append(bytearray(10**6))",
         "import numpy\n    numpy.ones(10**9)",
         "import pandas\n    pandas.DataFrame({'a': range(10**9)}).copy()",
     ],

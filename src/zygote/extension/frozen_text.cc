@@ -17,8 +17,6 @@ constexpr std::size_t kUsedPagesMin = 4;
 // The interpreter and the C library are 7 MB; what a small script uses of NumPy and Pandas, 20 MB
 // more. What has no room stays with its file.
 constexpr std::size_t kTextBytesMax = std::size_t{64} << 20;
-// An interpreter is 6 MB. More may be a file of data that lies beside.
-constexpr std::size_t kJoinedBytesMax = std::size_t{16} << 20;
 
 bool may_be_frozen(const Mapping& mapping) {
     return mapping.is_file && !mapping.is_memory_file && mapping.is_private &&
@@ -31,6 +29,11 @@ std::size_t whole_huge_pages(std::uintptr_t begin, std::uintptr_t end) {
     return end > first ? (end - first) / kHugePageBytes : 0;
 }
 
+bool is_next_part(const Mapping& whole, const Mapping& next) {
+    return may_be_frozen(next) && next.begin == whole.end && next.inode == whole.inode &&
+           next.device == whole.device;
+}
+
 // A program's text lies between its headers and its constants, and so holds fewer whole huge pages
 // than the three together. Where that is so they become one mapping: executable, as the text is.
 std::vector<Mapping> join_neighbours(const std::vector<Mapping>& mappings) {
@@ -39,9 +42,7 @@ std::vector<Mapping> join_neighbours(const std::vector<Mapping>& mappings) {
         Mapping whole = *at;
         std::size_t apart = whole_huge_pages(at->begin, at->end);
         auto next = std::next(at);
-        for (; next != mappings.end() && may_be_frozen(*at) && may_be_frozen(*next) &&
-               next->begin == whole.end && next->end - whole.begin <= kJoinedBytesMax;
-             ++next) {
+        for (; next != mappings.end() && may_be_frozen(*at) && is_next_part(whole, *next); ++next) {
             apart += whole_huge_pages(next->begin, next->end);
             whole.end = next->end;
             whole.protection |= next->protection;

@@ -37,11 +37,16 @@ Result<std::string> read_whole(int folder, const char* name) {
 
 bool parse_mapping(const char* line, Mapping& mapping) {
     char permissions[5] = {};
+    std::uint64_t major = 0;
+    std::uint64_t minor = 0;
     int path_at = 0;
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %n", &mapping.begin,
-                    &mapping.end, permissions, &path_at) != 3) {
+    if (std::sscanf(line,
+                    "%" SCNxPTR "-%" SCNxPTR " %4s %*s %" SCNx64 ":%" SCNx64 " %" SCNu64 " %n",
+                    &mapping.begin, &mapping.end, permissions, &major, &minor, &mapping.inode,
+                    &path_at) != 6) {
         return false;
     }
+    mapping.device = major << 32 | minor;
     std::string_view path(line + path_at);
     mapping.protection = (permissions[0] == 'r' ? PROT_READ : 0) |
                          (permissions[1] == 'w' ? PROT_WRITE : 0) |

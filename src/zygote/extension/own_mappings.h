@@ -1,5 +1,5 @@
 #pragma once
-// own_mappings: what this process has mapped, as /proc tells it. For the zygote, and for X
+// own_mappings: what this process has mapped, as /proc tells it. For the zygote.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +12,10 @@ namespace snapjail::zygote {
 struct Mapping {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
-    int protection = 0;           // PROT_READ and so on.
-    bool is_file = false;         // Of a file that has a name.
+    int protection = 0;       // PROT_READ and so on.
+    bool is_file = false;     // Of a file that has a name.
+    std::uint64_t inode = 0;  // That file's, and its device's number.
+    std::uint64_t device = 0;
     bool is_memory_file = false;  // Of one that is a memfd.
     bool is_heap = false;         // What grows by brk(2).
     bool is_private = false;
