@@ -33,6 +33,8 @@ constexpr milliseconds kGrace{1'000};
 constexpr milliseconds kStrayPatience{2'000};
 // Platforms kill ten seconds after SIGTERM.
 constexpr milliseconds kDrainTimeMax{9'000};
+// Between the first descriptor of a process that is killed and its last.
+constexpr int kLastBreathMs = 100;
 
 }  // namespace
 
@@ -148,13 +150,13 @@ void Supervisor::attach(std::size_t profile) {
     }
 }
 
-// It may have died this moment: its end of the channel closes before its sockets to zygotes do.
+// A zygote may see the end of a front that dies a moment before we do.
 bool Supervisor::is_front_well() const {
     if (!front_) {
         return false;
     }
-    pollfd channel{front_->channel().get(), 0, 0};
-    return ::poll(&channel, 1, 0) == 0;  // Nothing but its hanging up is told unasked.
+    pollfd channel{front_->channel().get(), 0, 0};  // Its hanging up is told unasked.
+    return ::poll(&channel, 1, kLastBreathMs) == 0;
 }
 
 void Supervisor::attach_all() {
