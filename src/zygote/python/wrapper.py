@@ -159,9 +159,14 @@ async def _await(value):
     return await value
 
 
+# Nothing that is exactly one of these is awaitable. To ask inspect of a type that it has not seen
+# makes it keep that type, for which a guest has to copy ten pages.
+PLAIN_TYPES = frozenset({type(None), bool, int, float, str, list, tuple, dict})
+
+
 def call_main(main):
     value = main()
-    if inspect.isawaitable(value):
+    if type(value) not in PLAIN_TYPES and inspect.isawaitable(value):
         import asyncio
 
         value = asyncio.run(_await(value))
