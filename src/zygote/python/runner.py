@@ -66,9 +66,11 @@ def load_custom_wrapper(path):
         return compile(file.read(), path, "exec", dont_inherit=True)
 
 
-def run_warmup(source):
-    """One dry run. What it prints goes the way of a job's output, and ends in /dev/null."""
-    kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+def run_warmup(source, null=0):
+    """One dry run. What it prints goes the way of a job's output, and ends in /dev/null: that is
+    what a guest's descriptor 0 is, also for writing.
+    """
+    kept = os.dup(1)
     os.dup2(null, 1)
     try:
         value, fault = wrapper.run(wrapper.decode(source.encode()), Place.script())
@@ -76,7 +78,6 @@ def run_warmup(source):
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-        os.close(null)
         sys.modules.pop(wrapper.MODULE_NAME, None)
     if fault is not None:
         raise RuntimeError(f"warm-up failed: {fault.message}\n{fault.traceback_text}")
@@ -92,44 +93,52 @@ def warm_guest(script):
     gc.enable()
 
 
-class Twister:
-    """Where NumPy keeps its legacy generator: to seed that by way of NumPy touches 80 pages."""
-
-    capsule = None
-
-    @classmethod
-    def find(cls):
-        """In the zygote: only where a known seed is found to lie where we would write another."""
-        random = sys.modules.get("numpy.random")
-        if random is None:
-            return
-        try:
-            random.seed(1)  # Forgets a drawn half of a pair of normal numbers, too.
-            name, key, position = random.get_state()[:3]
-            capsule = random.mtrand._rand._bit_generator.capsule
-            if name == "MT19937" and _native.read_twister(capsule) == (key.tobytes(), position):
-                cls.capsule = capsule
-        except Exception:  # A NumPy that is made otherwise.
-            pass
+def find_twister():
+    """Where NumPy keeps its legacy generator, for to seed that by way of NumPy touches 80 pages.
+    None where a known seed is not found to lie where we would write another.
+    """
+    random = sys.modules["numpy.random"]
+    try:
+        random.seed(1)  # Forgets a drawn half of a pair of normal numbers, too.
+        name, key, position = random.get_state()[:3]
+        capsule = random.mtrand._rand._bit_generator.capsule
+        is_known = _native.read_twister(capsule) == (key.tobytes(), position)
+        return capsule if name == "MT19937" and is_known else None
+    except Exception:  # A NumPy that is made otherwise.
+        return None
 
 
-def reseed():
-    """Nothing random that a guest was forked with may be left: all were forked with the same.
+def reseed_numpy():
+    numpy = sys.modules["numpy"]
+    numpy.random.seed(numpy.frombuffer(os.urandom(2496), dtype="uint32"))
+
+
+def forget_names():
+    # It notices a fork by the pid, which is 1 in the zygote and in every guest.
+    sys.modules["tempfile"]._name_sequence = None
+
+
+def forget_uuid():
+    sys.modules["uuid"]._last_timestamp = None
+
+
+def find_reseeds():
+    """In the zygote, after its imports: what each guest has to do, so that nothing random is left
+    that it was forked with, for all were forked with the same.
 
     CPython's own fork hook has reseeded `random`; warm-up and these are what it does not know.
     """
-    if Twister.capsule is not None:
-        _native.reseed_twister(Twister.capsule)
-    elif "numpy.random" in sys.modules:
-        numpy = sys.modules["numpy"]
-        numpy.random.seed(numpy.frombuffer(os.urandom(2496), dtype="uint32"))
+    reseeds = []
+    if "numpy.random" in sys.modules:
+        twister = find_twister()
+        reseeds.append((lambda: _native.reseed_twister(twister)) if twister else reseed_numpy)
     if "random" in sys.modules:
-        sys.modules["random"].seed()
+        reseeds.append(sys.modules["random"].seed)
     if "tempfile" in sys.modules:
-        # It notices a fork by the pid, which is 1 in the zygote and in every guest.
-        sys.modules["tempfile"]._name_sequence = None
+        reseeds.append(forget_names)
     if "uuid" in sys.modules:
-        sys.modules["uuid"]._last_timestamp = None
+        reseeds.append(forget_uuid)
+    return reseeds
 
 
 def look_fresh():

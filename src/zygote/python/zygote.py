@@ -32,11 +32,19 @@ def preload(names):
             print(f"zygote: cannot preload {name}: {error!r}", file=sys.stderr)
 
 
+def rehearse(script):
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        runner.run_warmup(script, null)
+    finally:
+        os.close(null)
+
+
 def freeze(dry_run):
     try:
         _native.fill_gaps()
         _native.freeze_heap()
-        _native.freeze_text(lambda: runner.run_warmup(dry_run))
+        _native.freeze_text(lambda: rehearse(dry_run))
     except OSError as error:  # Guests are as good, and cost more.
         print(f"zygote: {error}", file=sys.stderr)
 
@@ -48,10 +56,10 @@ def main():
         preload(name for name in sys.argv[2].split(",") if name)
         custom_wrapper = runner.load_custom_wrapper(sys.argv[4] if len(sys.argv) > 4 else "")
         for _ in range(ROUNDS):
-            runner.run_warmup(warmup.BROAD)
-            runner.run_warmup(warmup.narrow())
-        runner.Twister.find()
+            rehearse(warmup.BROAD)
+            rehearse(warmup.narrow())
 
+    reseeds = runner.find_reseeds() if is_warm else []
     folder = sys.argv[3]
     dry_run = warmup.narrow()
     has_own_folder = folder == "."
@@ -63,7 +71,8 @@ def main():
             runner.Place.enter(folder)
             runner.look_fresh()
         runner.warm_guest(dry_run if wants_warmup else None)
-        runner.reseed()
+        for reseed in reseeds:
+            reseed()
         _native.send_ready()
         runner.wait_and_run(custom_wrapper)
 
