@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/syscall.h"
+#include "sched/fake_zygote_for_test.h"
 #include "zygote/launcher.h"
 
 namespace snapjail::sched {
@@ -310,6 +311,52 @@ TEST_F(SchedulerTest, AZygotesDeathEndsItsJobsAndTheNextZygoteServes) {
     scheduler_.reset();
     start(small_limits());
     EXPECT_EQ(ending_as<Returned>(run("def main(): return 3\n")).json, "3");
+}
+
+// The lean profile's zygote promises guests and never brings one; the rich one's is real.
+class SchedulerOfTwo : public SchedulerTest {
+  protected:
+    void SetUp() override {}
+
+    void start_with_a_lean_zygote_that_stalls(SchedulerLimits limits) {
+        std::vector<zygote::Profile> profiles(2);
+        profiles[0].name = "lean";
+        profiles[1].name = "rich";
+        profiles[1].modules = {"json"};
+        scheduler_.emplace(io_, limits, profiles);
+        scheduler_->attach(0, stalled_.take_front_end());
+        auto pair = make_seqpacket_pair();
+        ASSERT_TRUE(pair);
+        ASSERT_TRUE(zygote::attach_front(*zygote_, std::move(pair->second)));
+        scheduler_->attach(1, std::move(pair->first));
+        io_.restart();
+        run_until([&] { return scheduler_->stats().guests_waiting == 1; });
+    }
+
+    FakeZygote stalled_;
+};
+
+TEST_F(SchedulerOfTwo, AJobWaitsForALeanGuestAMomentAndNotUntilItIsRefused) {
+    start_with_a_lean_zygote_that_stalls(small_limits());
+    auto begin = std::chrono::steady_clock::now();
+
+    Outcome outcome = run("def main(): return 5\n");
+
+    EXPECT_EQ(ending_as<Returned>(outcome).json, "5");
+    EXPECT_EQ(outcome.profile, "rich");
+    EXPECT_GE(outcome.queue_time, 15ms) << "it was not patient";
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, small_limits().queue_time_max);
+}
+
+TEST_F(SchedulerOfTwo, WhereTheQueueIsFullAJobTakesWhatThereIs) {
+    SchedulerLimits limits = small_limits();
+    limits.queue_depth_max = 0;
+    start_with_a_lean_zygote_that_stalls(limits);
+
+    Outcome outcome = run("def main(): return 6\n");
+
+    EXPECT_EQ(ending_as<Returned>(outcome).json, "6");
+    EXPECT_EQ(outcome.profile, "rich");
 }
 
 }  // namespace

@@ -2,36 +2,19 @@
 #include "zygote/extension/fill_gaps.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
 #include <set>
 #include <vector>
+
+#include "zygote/child_for_test.h"
 
 namespace snapjail::zygote {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasOwnAllocator = true;  // It has no gaps of this kind.
-#else
-constexpr bool kHasOwnAllocator = false;
-#endif
-
 constexpr std::size_t kBlockBytes = 200;
-
-// Runs `body` in a child of its own; true if it returned true there.
-bool in_child(const std::function<bool()>& body) {
-    pid_t child = ::fork();
-    if (child == 0) {
-        ::_exit(body() ? 0 : 1);
-    }
-    int status = 0;
-    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 void make_gaps() {
     std::vector<void*> blocks(10'000);
@@ -69,7 +52,7 @@ void* give_backwards(std::size_t size) {
 class FillGaps : public testing::Test {
   protected:
     void SetUp() override {
-        if (kHasOwnAllocator) {
+        if (kHasShadowMemory) {
             GTEST_SKIP() << "a sanitizer's allocator has no gaps to fill";
         }
     }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,27 +20,12 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "zygote/child_for_test.h"
 
 namespace snapjail::zygote {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasShadowMemory = true;  // And no interpreter that freezes its heap has.
-#else
-constexpr bool kHasShadowMemory = false;
-#endif
-
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-// Runs `body` in a child of its own; true if it returned true there.
-bool in_child(const std::function<bool()>& body) {
-    pid_t child = ::fork();
-    if (child == 0) {
-        ::_exit(body() ? 0 : 1);
-    }
-    int status = 0;
-    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool freeze(AddressRange arenas = {}) {
     UniqueFd proc_self(::open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

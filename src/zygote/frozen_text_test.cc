@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,29 +17,14 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "zygote/child_for_test.h"
 
 namespace snapjail::zygote {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasShadowMemory = true;  // And the C library's calls are not its own.
-#else
-constexpr bool kHasShadowMemory = false;
-#endif
-
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::size_t kPage = 4096;
 constexpr const char* kFrozenName = "/memfd:snapjail-text";
-
-// Runs `body` in a child of its own; true if it returned true there.
-bool in_child(const std::function<bool()>& body) {
-    pid_t child = ::fork();
-    if (child == 0) {
-        ::_exit(body() ? 0 : 1);
-    }
-    int status = 0;
-    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool freeze(const std::function<bool()>& rehearse) {
     UniqueFd proc_self(::open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -33,8 +33,6 @@ constexpr milliseconds kGrace{1'000};
 constexpr milliseconds kStrayPatience{2'000};
 // Platforms kill ten seconds after SIGTERM.
 constexpr milliseconds kDrainTimeMax{9'000};
-// Between the first descriptor of a process that is killed and its last.
-constexpr int kLastBreathMs = 100;
 
 }  // namespace
 

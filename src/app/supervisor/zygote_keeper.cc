@@ -23,7 +23,6 @@ constexpr int kFirstFailuresMax = 5;
 constexpr std::chrono::seconds kWarmingTimeMax{120};
 // Past a job's own limit, so that its answer is still sent.
 constexpr milliseconds kGrace{1'000};
-constexpr int kLastBreathMs = 100;
 
 // Nothing where it has ended, or speaks another language.
 std::optional<zygote::News> read_news(const zygote::ZygoteProcess& zygote) {

@@ -16,6 +16,8 @@
 
 namespace snapjail::app {
 
+// Between the end of the first descriptor of a process that dies and its own.
+constexpr int kLastBreathMs = 100;
 // What a child that has ended, and is not reaped, has ended with; waits a moment for its end.
 std::string describe_end(pid_t pid, const UniqueFd& pidfd);
 bool is_readable(const UniqueFd& fd);
