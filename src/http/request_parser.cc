@@ -75,6 +75,7 @@ RequestParser::Progress RequestParser::feed(boost::beast::flat_buffer& buffer) {
             return Progress::kNeedMore;
         }
         error_code ec;
+        std::size_t body_before = body_size();
         std::size_t used = put(buffer.cdata(), ec);
         buffer.consume(used);
         bool needs_more = ec == beast_http::error::need_more;
@@ -82,7 +83,8 @@ RequestParser::Progress RequestParser::feed(boost::beast::flat_buffer& buffer) {
             return refuse_for(ec);
         }
         // Only a header, a chunk's header or a trailer is ever left unfinished; a body is not.
-        if (is_too_large(used, needs_more ? buffer.size() : 0)) {
+        std::size_t unfinished = needs_more ? buffer.size() : 0;
+        if (is_too_large(used - (body_size() - body_before), unfinished)) {
             return Progress::kRefused;
         }
         if (needs_more) {
@@ -122,7 +124,7 @@ bool RequestParser::is_too_large(std::size_t used, std::size_t unfinished) {
             return true;
         }
     }
-    if (unfinished > limits_.header_bytes_max) {
+    if (used + unfinished > limits_.header_bytes_max) {
         refuse(bad_request("chunk header or trailer is too large"), ignored);
         return true;
     }

@@ -69,6 +69,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
 
     bool skip_empty_lines(boost::beast::flat_buffer& buffer);
     bool is_part_of_last_chunk(const boost::beast::flat_buffer& buffer) const;
+    // Of a header, or of what stands around a body: bytes read just now, and bytes that wait.
     bool is_too_large(std::size_t used, std::size_t unfinished);
     void keep_field(boost::beast::http::field name, std::string_view value, error_code& ec);
     void refuse(Refusal refusal, error_code& ec);

@@ -278,6 +278,26 @@ TEST(RequestParser, AChunkHeaderOrTrailerThatNeverEndsIsRefused) {
     EXPECT_EQ(parse(chunked + "0\r\n" + trailers, limits, 6).refused, 400);
 }
 
+TEST(RequestParser, AChunkHeaderOrTrailerMayBeAsLongAsTheLimitHoweverItComes) {
+    ServerLimits limits;
+    limits.header_bytes_max = 200;
+    std::string chunked = with_headers("Transfer-Encoding: chunked\r\n");
+    // Of exactly `size` bytes, all that stands between the header and the body, or after it.
+    auto chunk = [](std::size_t size) { return "3;" + std::string(size - 4, 'a') + "\r\n"; };
+    auto trailer = [](std::size_t size) {
+        return "0\r\nA: " + std::string(size - 10, 'b') + "\r\n\r\n";
+    };
+
+    for (std::size_t piece : {std::size_t{1}, std::size_t{10}, std::size_t{5000}}) {
+        EXPECT_TRUE(parse(chunked + chunk(200) + "abc\r\n0\r\n\r\n", limits, piece).is_complete)
+            << piece;
+        EXPECT_EQ(parse(chunked + chunk(201) + "abc\r\n0\r\n\r\n", limits, piece).refused, 400)
+            << piece;
+        EXPECT_TRUE(parse(chunked + trailer(200), limits, piece).is_complete) << piece;
+        EXPECT_EQ(parse(chunked + trailer(201), limits, piece).refused, 400) << piece;
+    }
+}
+
 TEST(RequestParser, OnlyTheExpectationToContinueIsMet) {
     EXPECT_TRUE(parse(with_headers("Expect: 100-CONTINUE\r\n")).is_complete);
     EXPECT_EQ(parse(with_headers("Expect: tea\r\n")).refused, 417);

@@ -2,7 +2,7 @@
 """Runs the fuzz targets of build/fuzz, as many at once as there are processors.
 
 run.py [--seconds=N] [--junit=FILE] [TARGET ...]   a short run: what `./check` does
-run.py --keep --seconds=600                        a long one; what it finds stays
+run.py --search --seconds=600                      a long one; what it finds stays
 run.py --minimize                                  corpora of a long run, reduced
 Build first: tools/build-preset fuzz. Inputs begin with tests/fuzz/corpus/TARGET; what a run adds
 to them is in build/fuzz/work/TARGET, never in the repository.
@@ -30,6 +30,8 @@ MORE_SEEDS = {"config": "tests/nsjail/*.cfg"}  # What stands elsewhere already.
 SECONDS_PER_INPUT_MAX = 10
 MEGABYTES_MAX = 2048
 REPORT_LINES = 25
+# A check says the same of the same code: its inputs are drawn alike each time. A search's are not.
+CHECK_SEED, RANDOM_SEED = 1, 0
 
 
 def seeds_of(target):
@@ -37,10 +39,10 @@ def seeds_of(target):
     return files + sorted(ROOT.glob(MORE_SEEDS[target])) if target in MORE_SEEDS else files
 
 
-def prepare(target, keeps):
-    """The folder where a run begins: the seeds, and with `keeps` what earlier runs have found."""
+def prepare(target, is_search):
+    """The folder where a run begins: the seeds, and for a search what earlier runs have found."""
     folder = WORK / target
-    if not keeps:
+    if not is_search:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds_of(target):
@@ -83,12 +85,14 @@ def explain(target, report):
     return "\n".join(lines + shown[:REPORT_LINES])
 
 
-def fuzz(target, seconds, keeps):
+def fuzz(target, seconds, is_search):
     """(seconds taken, what failed or an empty string) of one target; prints its figures."""
     began = time.monotonic()
-    folder = prepare(target, keeps)
-    process = subprocess.run(command_of(target, f"-max_total_time={seconds}", folder),
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    folder = prepare(target, is_search)
+    seed = RANDOM_SEED if is_search else CHECK_SEED
+    process = subprocess.run(
+        command_of(target, f"-max_total_time={seconds}", f"-seed={seed}", folder),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     report = process.stdout.decode(errors="replace")
     (WORK / f"{target}.log").write_text(report)
     failure = explain(target, report) if process.returncode else ""
@@ -124,7 +128,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=15, help="for each target")
-    parser.add_argument("--keep", action="store_true", help="go on with what earlier runs found")
+    parser.add_argument("--search", action="store_true",
+                        help="other inputs each time, going on from what earlier runs found")
     parser.add_argument("--minimize", action="store_true", help="reduce what runs have found")
     parser.add_argument("--junit", help="where to write the results as JUnit XML")
     arguments = parser.parse_args()
@@ -137,7 +142,7 @@ def main():
             list(pool.map(minimize, targets))
             return 0
         results = dict(zip(targets, pool.map(
-            lambda target: fuzz(target, arguments.seconds, arguments.keep), targets)))
+            lambda target: fuzz(target, arguments.seconds, arguments.search), targets)))
     if arguments.junit:
         write_junit(arguments.junit, results)
     return 1 if any(failure for _, failure in results.values()) else 0
