@@ -6,6 +6,7 @@ import signal
 
 import pytest
 import service as service_module
+from freezer import Freezer
 from service import BINARY, PYTHON, Service, client_of_url
 
 URL = os.environ.get("SNAPJAIL_URL")
@@ -140,6 +141,14 @@ def start(launch):
         return running
 
     return make
+
+
+@pytest.fixture
+def freezer():
+    """Asked for before the service whose processes it takes: what is in it ends first."""
+    made = Freezer()
+    yield made
+    made.remove()
 
 
 @pytest.hookimpl(hookwrapper=True)

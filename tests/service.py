@@ -331,8 +331,15 @@ class Service(Client):
         found = (processes.identity(pid) for pid in [self.pid, *self.descendants()])
         return [one for one in found if one is not None]
 
+    def fronts(self):
+        """None for the moment that follows the death of one."""
+        lines = ((pid, processes.command_line(pid)) for pid in self.descendants())
+        return [pid for pid, line in lines if "snapjail" in line and re.search(r"\bfront\b", line)]
+
     def front(self):
-        return self._one_below(lambda line: "snapjail" in line and re.search(r"\bfront\b", line))
+        found = self.fronts()
+        assert found, [processes.command_line(pid) for pid in self.descendants()]
+        return found[0]
 
     def zygotes(self):
         """The warm interpreters: the pythons that the supervisor itself has started."""
@@ -367,11 +374,6 @@ class Service(Client):
 
         assert processes.wait_until(stays, 20, 0.1), seen
         return seen[-1]
-
-    def _one_below(self, fits):
-        found = [pid for pid in self.descendants() if fits(processes.command_line(pid))]
-        assert found, [processes.command_line(pid) for pid in self.descendants()]
-        return found[0]
 
     def wait_under_way(self, name, count=1, seconds=10):
         """Returns when `count` scripts made by `under_way(name, ...)` run."""

@@ -114,6 +114,28 @@ def test_no_job_of_a_new_front_pays_for_the_last_ones_end(start):
     assert answers_again(service) < BACK_SECONDS
 
 
+@pytest.mark.both_modes
+def test_the_next_front_waits_until_the_zygotes_have_cleaned_up(freezer, start):
+    """One that is frozen cannot say that nothing of its front is left. The supervisor waits for it
+    two seconds at least."""
+    service = start()
+    zygotes = service.zygotes()
+    freezer.take(zygotes[:1])
+    dead = service.front()
+
+    with freezer.frozen():
+        kill(dead)
+        killed = time.monotonic()
+        fronts = set()
+        while time.monotonic() - killed < 0.5:
+            fronts |= set(service.fronts())
+            time.sleep(0.02)
+
+    assert fronts <= {dead}
+    assert answers_again(service) < BACK_SECONDS
+    assert set(service.zygotes()) == set(zygotes)  # The control: it was waited for, not replaced.
+
+
 def test_jobs_of_a_dead_front_end_and_leave_nothing(start):
     service = start()
     before = service.settled()
