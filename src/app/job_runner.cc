@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kWarmingTimeMax{120'000};
 // Forking and jailing one guest takes milliseconds.
 constexpr std::chrono::milliseconds kGuestTimeMax{30'000};
 
-Result<void> await_ready(const zygote::ZygoteProcess& zygote) {
+Result<void> await_ready(const ChildProcess& zygote) {
     pollfd source{zygote.channel().get(), POLLIN, 0};
     int count = TRY(retry_eintr(
         "poll", [&] { return ::poll(&source, 1, static_cast<int>(kWarmingTimeMax.count())); }));
@@ -103,7 +103,7 @@ Result<sched::Outcome> run_one_job(const Options& options, std::string script) {
     (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     StraysEnd strays_end{prepared.choice.tier};
     spec.cgroups = &prepared.cgroups;  // Where it stays.
-    zygote::ZygoteProcess zygote = TRY(zygote::launch_zygote(spec));
+    ChildProcess zygote = TRY(zygote::launch_zygote(spec));
     TRY(await_ready(zygote));
     SocketPair pair = TRY(make_seqpacket_pair());
     TRY(zygote::attach_front(zygote, std::move(pair.first)));

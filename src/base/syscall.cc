@@ -1,5 +1,6 @@
 #include "base/syscall.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -43,6 +44,11 @@ Result<UniqueFd> open_pidfd(pid_t pid) {
     // glibc 2.36 has pidfd_open(), Ubuntu 22.04's 2.35 does not.
     long fd = TRY(retry_eintr("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid, 0); }));
     return UniqueFd(static_cast<int>(fd));
+}
+
+bool is_readable(const UniqueFd& fd) {
+    pollfd source{fd.get(), POLLIN, 0};
+    return ::poll(&source, 1, 0) > 0;
 }
 
 Result<UniqueFd> make_memfd(const char* name, std::span<const std::byte> bytes) {

@@ -45,6 +45,8 @@ Result<SocketPair> make_seqpacket_pair();
 
 Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0);
 Result<UniqueFd> open_pidfd(pid_t pid);
+// Now; or at its end, or broken.
+bool is_readable(const UniqueFd& fd);
 
 // A memfd that holds `bytes`, at offset 0. For handing data to a program that we exec.
 Result<UniqueFd> make_memfd(const char* name, std::span<const std::byte> bytes);

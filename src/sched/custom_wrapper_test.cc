@@ -77,7 +77,7 @@ class CustomWrapper : public testing::TestWithParam<jail::GuestStart> {
 
     std::string folder_;
     asio::io_context io_;
-    std::optional<zygote::ZygoteProcess> zygote_;
+    std::optional<ChildProcess> zygote_;
     std::optional<Scheduler> scheduler_;
 };
 

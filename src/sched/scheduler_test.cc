@@ -94,12 +94,12 @@ class SchedulerTest : public testing::Test {
         }
     }
 
-    static std::optional<zygote::ZygoteProcess> zygote_;
+    static std::optional<ChildProcess> zygote_;
     asio::io_context io_;
     std::optional<Scheduler> scheduler_;
 };
 
-std::optional<zygote::ZygoteProcess> SchedulerTest::zygote_;
+std::optional<ChildProcess> SchedulerTest::zygote_;
 
 template <class T>
 T ending_as(const Outcome& outcome) {

@@ -87,10 +87,10 @@ class ForkLoop : public testing::Test {
         return await_readable(fd.get()) && ::read(fd.get(), &byte, 1) == 0;
     }
 
-    static std::optional<ZygoteProcess> zygote_;
+    static std::optional<ChildProcess> zygote_;
     UniqueFd front_;
 };
-std::optional<ZygoteProcess> ForkLoop::zygote_;
+std::optional<ChildProcess> ForkLoop::zygote_;
 
 TEST_F(ForkLoop, AGuestComesWithThreePipesAndSaysThatItIsReady) {
     Told told = spawned(7);

@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -456,7 +455,7 @@ Result<jail::RootTree> plan_tree(const ZygoteSettings& settings,
     return jail::plan_root_tree(interpreter, TRY(own_files(settings)), settings.jail.entries);
 }
 
-Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
+Result<ChildProcess> launch_zygote(ZygoteSpec& spec) {
     SocketPair channel = TRY(make_seqpacket_pair());
     Pipe go = TRY(make_pipe());
     Pipe report = TRY(make_pipe());
@@ -511,7 +510,7 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     }
     auto pidfd = open_pidfd(child);
     // Owns the child from here on, on every path.
-    ZygoteProcess zygote(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
+    ChildProcess zygote(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
     channel.second.reset();
     report.write_end.reset();
     if ((flags & CLONE_NEWUSER) != 0) {
@@ -527,39 +526,12 @@ Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec) {
     return zygote;
 }
 
-Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket,
+Result<void> attach_front(const ChildProcess& zygote, UniqueFd front_socket,
                           std::uint32_t front_number) {
     AttachMessage message{.front = front_number};
     int fd = front_socket.get();
     return send_with_fds(zygote.channel(), std::as_bytes(std::span(&message, 1)),
                          std::span(&fd, 1));
-}
-
-ZygoteProcess& ZygoteProcess::operator=(ZygoteProcess&& other) noexcept {
-    if (this != &other) {
-        end();
-        pid_ = std::exchange(other.pid_, -1);
-        pidfd_ = std::move(other.pidfd_);
-        channel_ = std::move(other.channel_);
-    }
-    return *this;
-}
-
-ZygoteProcess::~ZygoteProcess() {
-    end();
-}
-
-void ZygoteProcess::end() {
-    if (pid_ <= 0) {
-        return;
-    }
-    // PID 1 of its namespace, in tier `full`: the kernel ends all guests with it; in the other it
-    // is their parent, and they die with that. Not reaped yet, so the number is ours.
-    ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
 }
 
 }  // namespace snapjail::zygote

@@ -2,12 +2,11 @@
 // launch_zygote: starts PYTHON_BIN as a zygote; in tier `full` in namespaces and a read-only root
 // of its own. For the supervisor, which has one thread.
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/child_process.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "jail/cgroup/slots.h"
@@ -56,37 +55,14 @@ Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings, jail::Interp
 Result<jail::RootTree> plan_tree(const ZygoteSettings& settings,
                                  const jail::Interpreter& interpreter);
 
-// Owns the process: it is killed and reaped when this ends. In tier `full` all its guests end with
-// it; in tier `process` they do too, and what they have left is for end_strays.
-class ZygoteProcess {
-  public:
-    ZygoteProcess(pid_t pid, UniqueFd pidfd, UniqueFd channel)
-        : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::move(channel)) {}
-    ZygoteProcess(ZygoteProcess&& other) noexcept
-        : pid_(std::exchange(other.pid_, -1)),
-          pidfd_(std::move(other.pidfd_)),
-          channel_(std::move(other.channel_)) {}
-    ZygoteProcess& operator=(ZygoteProcess&& other) noexcept;
-    ~ZygoteProcess();
-
-    pid_t pid() const { return pid_; }
-    const UniqueFd& pidfd() const { return pidfd_; }      // Readable when it has ended.
-    const UniqueFd& channel() const { return channel_; }  // News come, AttachMessage goes.
-
-  private:
-    void end();
-
-    pid_t pid_ = -1;
-    UniqueFd pidfd_;
-    UniqueFd channel_;
-};
-
-// Returns once the interpreter has been exec'ed; its imports are still to come. On error nothing is
-// left behind. The error names the step that failed.
-Result<ZygoteProcess> launch_zygote(ZygoteSpec& spec);
+// On its channel News come and AttachMessages go. In tier `full` all its guests end with it; in
+// tier `process` they do too, and what they have left is for end_strays. Returns once the
+// interpreter has been exec'ed; its imports are still to come. On error nothing is left behind. The
+// error names the step that failed.
+Result<ChildProcess> launch_zygote(ZygoteSpec& spec);
 
 // Hands the zygote a socket to a front, which has this number.
-Result<void> attach_front(const ZygoteProcess& zygote, UniqueFd front_socket,
+Result<void> attach_front(const ChildProcess& zygote, UniqueFd front_socket,
                           std::uint32_t front_number = 0);
 
 }  // namespace snapjail::zygote

@@ -20,7 +20,7 @@ bool has_children() {
     return !(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
 }
 
-Result<ZygoteProcess> launch(const ZygoteSettings& settings) {
+Result<ChildProcess> launch(const ZygoteSettings& settings) {
     ZygoteSpec spec = TRY(make_zygote_spec(settings));
     return launch_zygote(spec);
 }

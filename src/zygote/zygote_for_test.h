@@ -30,13 +30,13 @@ inline bool await_readable(int fd) {
 }
 
 // True when it says so, false when it ended, or said something else.
-inline bool await_news(const ZygoteProcess& zygote, NewsKind kind) {
+inline bool await_news(const ChildProcess& zygote, NewsKind kind) {
     News news;
     return await_readable(zygote.channel().get()) &&
            ::recv(zygote.channel().get(), &news, sizeof(news), 0) == sizeof(news) &&
            news.version == kProtocolVersion && news.kind == kind;
 }
-inline bool await_ready(const ZygoteProcess& zygote) {
+inline bool await_ready(const ChildProcess& zygote) {
     return await_news(zygote, NewsKind::kReady);
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -68,7 +67,7 @@ bool arrange_descriptors(const ChildOrders& orders) noexcept {
 
 }  // namespace
 
-Result<FrontProcess> launch_front(const UniqueFd& listener, const FrontSettings& settings) {
+Result<ChildProcess> launch_front(const UniqueFd& listener, const FrontSettings& settings) {
     SocketPair channel = TRY(make_seqpacket_pair());
     UniqueFd memfd = TRY(make_memfd("front-settings", std::as_bytes(std::span(&settings, 1))));
     ChildOrders orders{::getpid(), channel.second.get(), listener.get(), memfd.get()};
@@ -78,46 +77,21 @@ Result<FrontProcess> launch_front(const UniqueFd& listener, const FrontSettings&
     }
     auto pidfd = open_pidfd(child);
     // Owns the child from here on, on every path.
-    FrontProcess front(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
+    ChildProcess front(child, pidfd ? std::move(*pidfd) : UniqueFd(), std::move(channel.first));
     if (!pidfd) {
         return pidfd.error();
     }
     return front;
 }
 
-Result<void> FrontProcess::send(const FrontMessage& message) const {
-    return send_with_fds(channel_, std::as_bytes(std::span(&message, 1)), {});
+Result<void> send_to_front(const ChildProcess& front, const FrontMessage& message) {
+    return send_with_fds(front.channel(), std::as_bytes(std::span(&message, 1)), {});
 }
 
-Result<void> FrontProcess::send(const FrontMessage& message, UniqueFd descriptor) const {
+Result<void> send_to_front(const ChildProcess& front, const FrontMessage& message,
+                           UniqueFd descriptor) {
     int fd = descriptor.get();
-    return send_with_fds(channel_, std::as_bytes(std::span(&message, 1)), std::span(&fd, 1));
-}
-
-FrontProcess& FrontProcess::operator=(FrontProcess&& other) noexcept {
-    if (this != &other) {
-        end();
-        pid_ = std::exchange(other.pid_, -1);
-        pidfd_ = std::move(other.pidfd_);
-        channel_ = std::move(other.channel_);
-    }
-    return *this;
-}
-
-FrontProcess::~FrontProcess() {
-    end();
-}
-
-void FrontProcess::end() {
-    if (pid_ <= 0) {
-        return;
-    }
-    // Not reaped yet, so the number is still this process's.
-    ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
+    return send_with_fds(front.channel(), std::as_bytes(std::span(&message, 1)), std::span(&fd, 1));
 }
 
 }  // namespace snapjail::app

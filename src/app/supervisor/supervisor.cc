@@ -141,7 +141,7 @@ void Supervisor::attach(std::size_t profile) {
     FrontMessage message{.kind = FrontMessageKind::kAttachZygote,
                          .profile = static_cast<std::uint32_t>(profile)};
     auto told_zygote = keeper.attach_front(std::move(pair->first));
-    auto told_front = front_->send(message, std::move(pair->second));
+    auto told_front = send_to_front(*front_, message, std::move(pair->second));
     if (!told_zygote || !told_front) {
         const Error& error = told_zygote ? told_front.error() : told_zygote.error();
         log::warning("not_attached", {{"error", error.to_string()}});
@@ -216,7 +216,7 @@ void Supervisor::begin_to_end(int signal) {
     log::info("draining", {{"signal", std::int64_t{signal}}});
     // The front's own goes a moment later: the socket refuses clients once nobody has it open.
     listener_.socket.reset();
-    if (!front_->send({.kind = FrontMessageKind::kDrain})) {
+    if (!send_to_front(*front_, {.kind = FrontMessageKind::kDrain})) {
         is_over_ = true;  // It has died this moment, and with it all that was to be finished.
     }
 }
@@ -245,7 +245,7 @@ Result<void> Supervisor::check_front() {
 }
 
 Result<void> Supervisor::on_front_died() {
-    std::string end = describe_end(front_->pid(), front_->pidfd());
+    std::string end = front_->describe_end();
     pid_t pid = front_->pid();
     front_.reset();
     if (is_draining_) {

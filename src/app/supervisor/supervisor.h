@@ -64,7 +64,7 @@ class Supervisor {
     Listener listener_;
     UniqueFd signals_;
 
-    std::optional<FrontProcess> front_;
+    std::optional<ChildProcess> front_;
     RestartBackoff front_backoff_;
     Clock::time_point front_due_{};
     int front_failures_before_listening_ = 0;

@@ -1,7 +1,5 @@
 #include "app/supervisor/zygote_keeper.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <array>
 #include <span>
@@ -25,7 +23,7 @@ constexpr std::chrono::seconds kWarmingTimeMax{120};
 constexpr milliseconds kGrace{1'000};
 
 // Nothing where it has ended, or speaks another language.
-std::optional<zygote::News> read_news(const zygote::ZygoteProcess& zygote) {
+std::optional<zygote::News> read_news(const ChildProcess& zygote) {
     zygote::News news;
     auto received =
         receive_with_fds(zygote.channel().get(), std::as_writable_bytes(std::span(&news, 1)));
@@ -39,23 +37,6 @@ std::int64_t milliseconds_since(std::chrono::steady_clock::time_point then) {
 }
 
 }  // namespace
-
-// Its channel ends a moment before the process does: that moment is waited for.
-std::string describe_end(pid_t pid, const UniqueFd& pidfd) {
-    pollfd source{pidfd.get(), POLLIN, 0};
-    (void)::poll(&source, 1, kLastBreathMs);
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid != pid) {
-        return "still alive";
-    }
-    return (info.si_code == CLD_EXITED ? "exit " : "signal ") + std::to_string(info.si_status);
-}
-
-bool is_readable(const UniqueFd& fd) {
-    pollfd source{fd.get(), POLLIN, 0};
-    return ::poll(&source, 1, 0) > 0;
-}
 
 ZygoteKeeper::ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec)
     : settings_(std::move(settings)), spec_(std::move(spec)) {}
@@ -225,7 +206,7 @@ void ZygoteKeeper::on_ready() {
 
 Result<void> ZygoteKeeper::on_died(const char* which, std::optional<Zygote>& zygote) {
     pid_t pid = zygote->process.pid();
-    std::string end = describe_end(pid, zygote->process.pidfd());
+    std::string end = zygote->process.describe_end();
     log::error("zygote_died", {{"pid", std::int64_t{pid}},
                                {"profile", settings_.profile},
                                {"which", which},

@@ -11,16 +11,11 @@
 #include <vector>
 
 #include "app/supervisor/restart_backoff.h"
+#include "base/child_process.h"
 #include "base/result.h"
 #include "zygote/launcher.h"
 
 namespace snapjail::app {
-
-// Between the end of the first descriptor of a process that dies and its own.
-constexpr int kLastBreathMs = 100;
-// What a child that has ended, and is not reaped, has ended with; waits a moment for its end.
-std::string describe_end(pid_t pid, const UniqueFd& pidfd);
-bool is_readable(const UniqueFd& fd);
 
 struct KeeperSettings {
     std::string profile;
@@ -68,7 +63,7 @@ class ZygoteKeeper {
 
   private:
     struct Zygote {
-        zygote::ZygoteProcess process;
+        ChildProcess process;
         Clock::time_point started;
         Clock::time_point ends_at = Clock::time_point::max();  // Its next change: see each user.
         std::optional<std::uint32_t> front = std::nullopt;     // The number of the one it has.
