@@ -51,6 +51,7 @@ class Front {
         : settings_(settings),
           channel_(io_, kFrontChannelFd),
           drain_timer_(io_),
+          last_call_(io_),
           profiles_(std::move(profiles)),
           scheduler_(io_, settings.scheduler, profiles_),
           server_(io_, UniqueFd(kFrontListenerFd), settings.http,
@@ -169,8 +170,17 @@ class Front {
         }
         scheduler_.drain();
         server_.drain();
+        last_call_.expires_after(settings_.drain_time_max);
+        last_call_.async_wait([this](error_code error) {
+            if (!error) {
+                log::warning("drain_ends_jobs", {{"running", running_count()}});
+                scheduler_.end_running();
+            }
+        });
         stop_when_all_is_said();
     }
+
+    std::int64_t running_count() const { return std::int64_t{scheduler_.stats().guests_running}; }
 
     void stop_when_all_is_said() {
         if (server_.is_drained()) {
@@ -189,6 +199,7 @@ class Front {
     asio::io_context io_{1};
     stream_descriptor channel_;
     asio::steady_timer drain_timer_;
+    asio::steady_timer last_call_;  // From drain() until jobs that still run are ended.
     std::vector<zygote::Profile> profiles_;
     sched::Scheduler scheduler_;
     http::HttpServer server_;

@@ -4,6 +4,7 @@
 // processes.
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <type_traits>
 
@@ -22,12 +23,14 @@ constexpr int kFrontSettingsFd = 5;  // A memfd that holds one FrontSettings.
 constexpr std::size_t kProfilesTextBytesMax = 8191;
 
 struct FrontSettings {
-    static constexpr std::uint32_t kVersion = 3;
+    static constexpr std::uint32_t kVersion = 4;
     std::uint32_t version = kVersion;
     log::Level log_level = log::Level::kInfo;
     sched::SchedulerLimits scheduler;
     http::ServerLimits http;
     api::ApiLimits api;
+    // From kDrain on: how long jobs that run may go on, before they are answered as ended.
+    std::chrono::milliseconds drain_time_max{};
     // What /health says and the front cannot find out: texts, each ended by a NUL.
     std::array<char, 16> tier{};
     std::array<char, 16> kernel{};

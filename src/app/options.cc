@@ -246,6 +246,11 @@ void add_capacity(Declarer& declare, Options& options) {
     declare.seconds({"--queue-time", "SNAPJAIL_QUEUE_TIME", "SECONDS",
                      "How long a job may wait before it is answered 503."},
                     options.queue_time_max);
+    declare.seconds(
+        {"--drain-time", "SNAPJAIL_DRAIN_TIME", "SECONDS",
+         "After SIGTERM: how long jobs that run may go on before they are answered 500. "
+         "The process\nis gone a second later at the latest."},
+        options.drain_time_max);
     declare.whole({"--connections", "SNAPJAIL_CONNECTIONS", "NUMBER",
                    "HTTP connections that may be open at a time."},
                   {1, 65'536}, options.connections_max,

@@ -42,6 +42,8 @@ struct Options {
     std::uint32_t slots = default_slots();
     std::size_t queue_depth_max = 512;
     std::chrono::milliseconds queue_time_max{10'000};
+    // From SIGTERM on. Platforms kill ten seconds after it, and the last answers take a moment.
+    std::chrono::milliseconds drain_time_max{8'000};
     std::size_t connections_max = 4096;
     // A zygote's memory drifts from what it was warmed to, and so do the addresses that all its
     // guests share: 0 keeps it for ever.

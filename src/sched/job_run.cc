@@ -172,9 +172,13 @@ void JobRun::finish(Ending ending) {
     }
 }
 
+void JobRun::fail(std::string reason) {
+    finish(Failed{std::move(reason)});
+}
+
 void JobRun::abandon() {
     on_ended_ = nullptr;
-    finish(Failed{"abandoned"});
+    fail("abandoned");
 }
 
 Outcome JobRun::take_outcome() {

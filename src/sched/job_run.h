@@ -34,6 +34,8 @@ class JobRun : public std::enable_shared_from_this<JobRun> {
     // to be ended then: it may live on.
     void start(Job job, std::function<void()> on_ended);
 
+    // Ends it as Failed, unless it has ended.
+    void fail(std::string reason);
     // Stops looking: `on_ended` is not called any more.
     void abandon();
 

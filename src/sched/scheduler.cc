@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -67,8 +68,10 @@ struct Scheduler::State : std::enable_shared_from_this<State> {
     std::vector<std::string> names;  // Of the profiles.
     std::shared_ptr<GuestPool> pool;
     std::deque<Waiter*> queue;
+    std::set<JobRun*> running;  // Those in run_in_guest().
     std::uint64_t jobs_done = 0;
     bool is_draining = false;
+    bool is_over = false;  // Nothing may begin to run any more.
 };
 
 namespace {
@@ -122,17 +125,24 @@ class QueuePlace {
 // Ends the guest however the coroutine that uses it ends: a client that hangs up frees its slot.
 class GuestUse {
   public:
-    GuestUse(std::shared_ptr<GuestPool> pool, std::shared_ptr<Guest> guest,
-             std::shared_ptr<JobRun> run)
-        : pool_(std::move(pool)), guest_(std::move(guest)), run_(std::move(run)) {}
+    GuestUse(std::set<JobRun*>& running, std::shared_ptr<GuestPool> pool,
+             std::shared_ptr<Guest> guest, std::shared_ptr<JobRun> run)
+        : running_(running),
+          pool_(std::move(pool)),
+          guest_(std::move(guest)),
+          run_(std::move(run)) {
+        running_.insert(run_.get());
+    }
     GuestUse(const GuestUse&) = delete;
     GuestUse& operator=(const GuestUse&) = delete;
     ~GuestUse() {
+        running_.erase(run_.get());
         run_->abandon();
         pool_->end(guest_);
     }
 
   private:
+    std::set<JobRun*>& running_;
     std::shared_ptr<GuestPool> pool_;
     std::shared_ptr<Guest> guest_;
     std::shared_ptr<JobRun> run_;
@@ -205,7 +215,7 @@ asio::awaitable<Outcome> Scheduler::State::run_in_guest(std::shared_ptr<Guest> g
                                                       .cpu_time_max = limits.cpu_time_max,
                                                       .stdout_bytes_max = limits.stdout_bytes_max,
                                                       .result_bytes_max = limits.result_bytes_max});
-    GuestUse use(pool, guest, job_run);
+    GuestUse use(running, pool, guest, job_run);
     asio::steady_timer ended(io, steady_clock::time_point::max());
     job_run->start(std::move(job), [&ended] { ended.cancel(); });
     if (!job_run->has_ended()) {
@@ -248,7 +258,10 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
         std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - submitted);
     // Not as a conditional expression: gcc 12 destroys the value of a co_await within one twice.
     Outcome outcome;
-    if (guest) {
+    if (guest && is_over) {
+        pool->end(guest);
+        outcome = without_output(shutting_down());
+    } else if (guest) {
         ProfileIndex profile = guest->profile;
         outcome = co_await run_in_guest(std::move(guest), std::move(job));
         outcome.profile = names[profile];
@@ -291,6 +304,13 @@ bool Scheduler::is_ready() const {
 void Scheduler::drain() {
     state_->is_draining = true;
     state_->refuse_waiting();
+}
+
+void Scheduler::end_running() {
+    state_->is_over = true;
+    for (JobRun* run : state_->running) {
+        run->fail("the service ended before the job");  // Its coroutine has yet to see it.
+    }
 }
 
 SchedulerStats Scheduler::stats() const {

@@ -71,6 +71,8 @@ class Scheduler {
     // From now on every job is Overloaded, new or in the queue; those that run go on. The time
     // until the end is a running job's: one that began later could be cut.
     void drain();
+    // After drain(): those that still run end as Failed, with what they have printed.
+    void end_running();
 
     SchedulerStats stats() const;
 

@@ -274,6 +274,26 @@ TEST_F(SchedulerTest, DrainingRefusesWhatWaitsAndFinishesWhatRuns) {
     EXPECT_EQ(ending_as<Returned>(outcomes[3]).json, "null");
 }
 
+TEST_F(SchedulerTest, JobsThatRunCanBeEnded) {
+    std::vector<Outcome> outcomes;
+    for (int i = 0; i < 2; ++i) {
+        asio::co_spawn(
+            io_, scheduler_->run({"test", "import time\ndef main(): time.sleep(60)\n"}),
+            [&](std::exception_ptr, Outcome ended) { outcomes.push_back(std::move(ended)); });
+    }
+    run_until([&] { return scheduler_->stats().guests_running == 2; });
+    io_.poll();  // Who has been handed a guest has yet to begin with it.
+
+    scheduler_->drain();
+    scheduler_->end_running();
+    run_until([&] { return outcomes.size() == 2; });
+
+    for (const Outcome& outcome : outcomes) {
+        EXPECT_EQ(ending_as<Failed>(outcome).reason, "the service ended before the job");
+    }
+    EXPECT_EQ(scheduler_->stats().guests_running, 0u);
+}
+
 TEST_F(SchedulerTest, ACancelledJobFreesItsSlotAtOnce) {
     asio::cancellation_signal hang_up;
     bool has_ended = false;

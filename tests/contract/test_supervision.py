@@ -247,6 +247,30 @@ def test_a_stop_under_load_cuts_no_request(start, jobs):  # D-75
     assert service.process.returncode == 0
 
 
+def test_a_job_that_outlasts_the_drain_is_answered_too(start):  # D-75
+    """A limit of half a minute, where a platform gives ten seconds."""
+    service = start({"SNAPJAIL_TIME_LIMIT": "30", "SNAPJAIL_DRAIN_TIME": "1.5"})
+    assert '"event":"drain_may_end_jobs"' in service.log_text()
+    long = under_way("long", "print('begun', flush=True)\ntime.sleep(20)")
+    short = under_way("short", "time.sleep(1)\nreturn 'finished'")
+    with ThreadPoolExecutor(4) as pool:
+        longs = [pool.submit(service.execute, long) for _ in range(2)]
+        shorts = [pool.submit(service.execute, short) for _ in range(2)]
+        service.wait_under_way("long", 2)
+        service.wait_under_way("short", 2)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        status = service.process.wait(STOP_SECONDS)
+        took = time.monotonic() - began
+
+    assert 1.4 < took < STOP_SECONDS, f"{took:.1f} s\n{service.log_end()}"
+    assert status == 0, service.log_end()
+    assert [job.result().json.get("result") for job in shorts] == ["finished"] * 2
+    for answer in (job.result() for job in longs):
+        assert (answer.status, answer.error_type) == (500, "internal"), answer
+        assert answer.json["stdout"] == "begun\n"
+
+
 def test_a_second_sigterm_does_not_cut_the_drain_short_uncleanly(start):
     service = start()
     with ThreadPoolExecutor(1) as pool:

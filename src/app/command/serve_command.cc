@@ -81,6 +81,7 @@ FrontSettings make_front_settings(const Options& options, const PreparedZygotes&
     // The longest JSON for a byte of script is six: \u0001.
     settings.http.body_bytes_max =
         std::max(settings.http.body_bytes_max, 6 * options.script_bytes_max + 64 * 1024);
+    settings.drain_time_max = options.drain_time_max;
     settings.api.script_bytes_max = options.script_bytes_max;
     put_text(settings.mode, mode_name(options));
     put_text(settings.kernel, signs.is_gvisor ? "gvisor" : "linux");
@@ -143,6 +144,14 @@ void announce(const Options& options, const PreparedZygotes& prepared, const Lis
     for (const Departure& departure : departures(prepared)) {
         log::warning("contract_differs", {{"in", departure.name}, {"so", departure.what}});
     }
+    if (options.limits.wall_time_max > options.drain_time_max) {
+        log::warning("drain_may_end_jobs",
+                     {{"time_limit_ms", std::int64_t{options.limits.wall_time_max.count()}},
+                      {"drain_time_ms", std::int64_t{options.drain_time_max.count()}},
+                      {"so",
+                       "a job that runs longer than that after SIGTERM is ended and answered "
+                       "500; see SNAPJAIL_DRAIN_TIME"}});
+    }
     if (prepared.slots < options.slots) {
         log::warning("fewer_slots", {{"slots", std::int64_t{prepared.slots}},
                                      {"why", "there are no more roots: see make-roots --count"}});
@@ -181,7 +190,6 @@ Result<void> serve_until_told(const Options& options) {
     TRY(start_listening(listener));
     announce(options, prepared, listener);
     SupervisorSettings settings{.url = url_of(options.host, listener.port),
-                                .wall_time_max = options.limits.wall_time_max,
                                 .front = make_front_settings(options, prepared, connections_max)};
     Supervisor supervisor(std::move(settings), make_keepers(options, prepared),
                           prepared.choice.tier, std::move(listener), std::move(signals));

@@ -27,12 +27,10 @@ using std::chrono::milliseconds;
 
 // So often may the first front die before there is no point in another try.
 constexpr int kFirstFailuresMax = 5;
-// Past a job's own limit, so that its answer is still sent.
+// Past the end of what the front may take to drain: its last answers are still sent.
 constexpr milliseconds kGrace{1'000};
 // A killed process is gone within milliseconds, unless it sits in the kernel.
 constexpr milliseconds kStrayPatience{2'000};
-// Platforms kill ten seconds after SIGTERM.
-constexpr milliseconds kDrainTimeMax{9'000};
 
 }  // namespace
 
@@ -212,7 +210,7 @@ void Supervisor::begin_to_end(int signal) {
         return;
     }
     is_draining_ = true;
-    drain_deadline_ = Clock::now() + std::min(settings_.wall_time_max + kGrace, kDrainTimeMax);
+    drain_deadline_ = Clock::now() + settings_.front.drain_time_max + kGrace;
     log::info("draining", {{"signal", std::int64_t{signal}}});
     // The front's own goes a moment later: the socket refuses clients once nobody has it open.
     listener_.socket.reset();

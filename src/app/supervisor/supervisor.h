@@ -23,7 +23,6 @@ namespace snapjail::app {
 
 struct SupervisorSettings {
     std::string url;                            // Told on a terminal when it can be asked.
-    std::chrono::milliseconds wall_time_max{};  // Of a job: how long a drain may take.
     FrontSettings front;
 };
 
