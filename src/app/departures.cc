@@ -1,8 +1,13 @@
 #include "app/departures.h"
 
+#include <algorithm>
+
+#include "jail/seccomp_policy.h"
+
 namespace snapjail::app {
 
-std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places) {
+std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places,
+                                     std::uint32_t landlock_abi) {
     std::vector<Departure> departures;
     if (tier == jail::Tier::kFull) {
         return departures;
@@ -11,8 +16,17 @@ std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces&
         departures.push_back(kNoOwnTmp);
         departures.push_back(kNoSharedMemory);
     }
-    if (places.slot_uid_first == 0) {
+    bool has_own_id = places.slot_uid_first != 0;
+    if (!has_own_id) {
         departures.push_back(kProcessesAreWatched);
+    }
+    auto shared = jail::what_guests_share(has_own_id, landlock_abi);
+    auto shares = [&](jail::Shared one) { return std::ranges::find(shared, one) != shared.end(); };
+    if (shares(jail::Shared::kIds)) {
+        departures.push_back(kModesStay);
+    }
+    if (shares(jail::Shared::kSignals)) {
+        departures.push_back(kSignalsItself);
     }
     return departures;
 }

@@ -3,6 +3,7 @@
 // nor in tier `process` where each slot has a root and an id of its own. /health lists them, the
 // log does at start, and `snapjail doctor` looks for each from inside a jail.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +26,19 @@ constexpr Departure kProcessesAreWatched{
     "processes",
     "one process or thread too many is not refused: the job is ended, with memory_limit"};
 
+constexpr Departure kModesStay{
+    "modes", "chmod and utime answer that it is done and do nothing: files keep modes and times"};
+constexpr Departure kSignalsItself{
+    "signals",
+    "a script may signal its own process alone: it cannot end what it has started, nor can "
+    "subprocess with a timeout"};
+
 constexpr std::string_view kWholeContractRemedy =
     "start the image (for its roots) without --read-only, --cap-drop and no-new-privileges, or "
     "give tier full";
 
-std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places);
+std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places,
+                                     std::uint32_t landlock_abi);
 
 // As /health's settings carry them: "name=what", each ended by a newline.
 std::string to_lines(const std::vector<Departure>& departures);

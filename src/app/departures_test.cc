@@ -2,12 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "app/front_link.h"
+#include "jail/landlock.h"
+
 namespace snapjail::app {
 namespace {
 
-std::string names(jail::Tier tier, const jail::ProcessPlaces& places) {
+std::string names(jail::Tier tier, const jail::ProcessPlaces& places,
+                  std::uint32_t landlock_abi = jail::kLandlockScopes) {
     std::string joined;
-    for (const Departure& departure : departures_of(tier, places)) {
+    for (const Departure& departure : departures_of(tier, places, landlock_abi)) {
         joined += std::string(departure.name) + " ";
     }
     return joined;
@@ -32,8 +36,18 @@ TEST(Departures, WithoutRootsThereIsNoTmpAndNoSharedMemory) {
     EXPECT_EQ(names(jail::Tier::kProcess, places), "tmp dev_shm ");
 }
 
-TEST(Departures, WithoutIdsProcessesAreWatchedToo) {
-    EXPECT_EQ(names(jail::Tier::kProcess, {}), "tmp dev_shm processes ");
+TEST(Departures, WithoutIdsProcessesAreWatchedAndModesStay) {
+    EXPECT_EQ(names(jail::Tier::kProcess, {}), "tmp dev_shm processes modes ");
+}
+
+TEST(Departures, BeforeLandlockKnewSignalsTheyReachNobodyElse) {
+    EXPECT_EQ(names(jail::Tier::kProcess, {}, jail::kLandlockScopes - 1),
+              "tmp dev_shm processes modes signals ");
+}
+
+TEST(Departures, AllOfThemFitIntoTheFrontsSettings) {
+    EXPECT_LT(to_lines(departures_of(jail::Tier::kProcess, {}, 1)).size(),
+              sizeof(FrontSettings::departures));
 }
 
 TEST(Departures, OneLineForEach) {

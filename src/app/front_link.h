@@ -38,8 +38,8 @@ struct FrontSettings {
     std::array<char, 32> python_version{};
     // As zygote::parse_profiles reads it, interpreters included: what draws a script to one counts.
     std::array<char, kProfilesTextBytesMax + 1> profiles{};
-    std::array<char, 512> layers{};      // Separated by commas.
-    std::array<char, 512> departures{};  // As to_lines() makes them.
+    std::array<char, 512> layers{};       // Separated by commas.
+    std::array<char, 1024> departures{};  // As to_lines() makes them.
 };
 static_assert(std::is_trivially_copyable_v<FrontSettings>);
 

@@ -30,6 +30,18 @@ def called(*arguments):
     done = libc[arguments[0]](*arguments[1:]) == 0
     return "done" if done else errno.errorcode[ctypes.get_errno()]
 
+def changed_mode():
+    os.chmod("script.py", 0o640)
+    return "done" if os.stat("script.py").st_mode & 0o777 == 0o640 else "not done"
+
+def signalled_child():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    result = tried(lambda: os.kill(child, 15))  # Not reaped yet: the number is still its own.
+    os.waitpid(child, 0)
+    return result
+
 def capabilities():
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     return "none" if libc.capget(header, data) == 0 and not any(data) else "some"
@@ -50,6 +62,8 @@ def main():
         "memory": "bounded" if resource.getrlimit(resource.RLIMIT_AS)[1] > 0 else "unbounded",
         "/tmp": tried(lambda: open("/tmp/probe", "w")),
         "/dev/shm": tried(lambda: open("/dev/shm/probe", "w")),
+        "modes": changed_mode(),
+        "signals": signalled_child(),
         "processes": str(resource.getrlimit(resource.RLIMIT_NPROC)[1]),
     }
 )";
@@ -152,7 +166,8 @@ Result<std::vector<jail::HostLayer>> probe_guest(const Options& options, jail::T
     const std::string processes_max = std::to_string(options.limits.processes_max);
     for (const Promise& promise :
          {Promise{"/tmp", "done", kNoOwnTmp}, Promise{"/dev/shm", "done", kNoSharedMemory},
-          Promise{"processes", processes_max, kProcessesAreWatched}}) {
+          Promise{"processes", processes_max, kProcessesAreWatched},
+          Promise{"modes", "done", kModesStay}, Promise{"signals", "done", kSignalsItself}}) {
         rows.push_back(make_row(promise, seen.get_object()));
     }
     return rows;

@@ -17,6 +17,7 @@
 
 #include "app/front_link.h"
 #include "app/library_folder.h"
+#include "jail/landlock.h"
 #include "jail/nsjail/config_file.h"
 
 namespace snapjail::app {
@@ -322,6 +323,8 @@ void add_layers_off([[maybe_unused]] CLI::App& app, [[maybe_unused]] Options& op
     };
     declare("--without-layer", &jail::LayerSet::switch_off);
     declare("--broken-layer", &jail::LayerSet::break_unnoticed);
+    app.add_option_function<std::uint32_t>("--landlock-abi", jail::pretend_landlock_abi,
+                                           "For tests of the walls.");
 #endif
 }
 

@@ -46,6 +46,7 @@ std::string refusal(const std::string& argument) {
 TEST(Options, NoReleaseKnowsHowToLeaveOutAWall) {
     EXPECT_NE(refusal("--without-layer=seccomp").find("not expected"), std::string::npos);
     EXPECT_NE(refusal("--broken-layer=seccomp").find("not expected"), std::string::npos);
+    EXPECT_NE(refusal("--landlock-abi=1").find("not expected"), std::string::npos);
 
     jail::JailPlan plan;
 

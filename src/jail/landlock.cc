@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace snapjail::jail {
@@ -85,11 +86,20 @@ int restrict_self(int ruleset) noexcept {
     return rc == 0 ? 0 : saved_errno;
 }
 
+// Changed only in a build for the tests of the walls.
+std::uint32_t pretended_abi_max = ~0u;
+
 }  // namespace
+
+#ifdef SNAPJAIL_TEST_LAYERS
+void pretend_landlock_abi(std::uint32_t abi_max) noexcept {
+    pretended_abi_max = abi_max;
+}
+#endif
 
 std::uint32_t landlock_abi() noexcept {
     long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, kCreateRulesetVersion);
-    return abi > 0 ? static_cast<std::uint32_t>(abi) : 0;
+    return abi > 0 ? std::min(static_cast<std::uint32_t>(abi), pretended_abi_max) : 0;
 }
 
 int restrict_guest_by_landlock(const JailPlan& plan) noexcept {

@@ -8,8 +8,17 @@
 
 namespace snapjail::jail {
 
+// The first ABI that knows truncate(2), Linux 6.2; and the first that knows signals and abstract
+// sockets, Linux 6.12.
+constexpr std::uint32_t kLandlockTruncation = 3;
+constexpr std::uint32_t kLandlockScopes = 6;
+
 // The kernel's Landlock ABI, 0 where it has none or it is switched off.
 std::uint32_t landlock_abi() noexcept;
+#ifdef SNAPJAIL_TEST_LAYERS
+// As on an older kernel, whose ABI is this one.
+void pretend_landlock_abi(std::uint32_t abi_max) noexcept;
+#endif
 
 // Forbids, for the caller and all it will start: writing outside /tmp, the plan's tmpfs and /dev,
 // TCP bind and connect (ABI 4), device ioctls (5), abstract sockets and signals to outside (6).

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/syscall.h"
+#include "jail/landlock.h"
 #include "jail/seccomp/syscall_table.h"
 
 namespace snapjail::jail {
@@ -187,8 +188,8 @@ void check_call(Assembler& code, std::span<const ArgumentRule> rules) {
     });
 }
 
-void check_arguments(Assembler& code) {
-    auto rules = argument_rules();
+// Rules of one call stand side by side.
+void check_calls(Assembler& code, std::span<const ArgumentRule> rules) {
     while (!rules.empty()) {
         auto end = std::ranges::find_if(
             rules, [&](const ArgumentRule& rule) { return rule.call != rules.front().call; });
@@ -220,25 +221,26 @@ bool is_for_process_tier(std::string_view name) {
            kProcessTierSetup.end();
 }
 
-// Where nothing else keeps them apart: what one may ask of another process of the same user without
-// a signal. Landlock knows signals, and not these.
-void keep_to_itself(Assembler& code) {
-    for (const char* name : {"prlimit64", "sched_setaffinity"}) {
-        code.when_call(name, [&] {
-            code.load_argument(0);
-            code.answer_unless_equal(0, kEperm);
-            code.answer(kAllowed);
-        });
+void check_shared(Assembler& code, std::span<const Shared> shared) {
+    std::vector<ArgumentRule> rules;
+    for (const SharedRule& rule : shared_rules()) {
+        if (std::ranges::find(shared, rule.shared) == shared.end()) {
+            continue;
+        }
+        for (std::string_view call : split_names(rule.calls)) {
+            rules.push_back({.call = call,
+                             .argument = rule.argument,
+                             .match = rule.match,
+                             .values = rule.values,
+                             .refusal_errno = rule.refusal_errno,
+                             .reason = rule.reason});
+        }
     }
-    code.when_call("setpriority", [&] {
-        code.load_argument(0);
-        code.answer_unless_equal(PRIO_PROCESS, kEperm);
-        code.load_argument(1);
-        code.answer_unless_equal(0, kEperm);
-        code.answer(kAllowed);
-    });
-    for (std::string_view name : kProcessTierSetup) {
-        code.when_call(std::string(name).c_str(), [&] { code.answer(kEperm); });
+    check_calls(code, rules);
+    if (!shared.empty()) {
+        for (std::string_view name : kProcessTierSetup) {
+            code.when_call(std::string(name).c_str(), [&] { code.answer(kEperm); });
+        }
     }
 }
 
@@ -289,7 +291,7 @@ Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
     // others.
     Assembler code;
     code.load_number();
-    check_arguments(code);
+    check_calls(code, argument_rules());
     for (const SyscallEntry& entry : guest_syscalls()) {
         if (entry.rule == SyscallRule::kSetupOnly) {
             code.when_call(std::string(entry.name).c_str(), [&] { code.answer(kEperm); });
@@ -298,11 +300,28 @@ Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
     if (rules.keeps_affinity) {
         code.when_call("sched_setaffinity", [&] { code.answer(kEperm); });
     }
-    if (rules.shares_processes) {
-        keep_to_itself(code);
-    }
+    check_shared(code, rules.shared);
     code.answer(kAllowed);
+    if (std::ranges::any_of(rules.own_policy, compares_with_own_pid)) {
+        return Error{ErrorKind::kInvalid, "join the seccomp policies", 0,
+                     "the number " + std::to_string(kOwnPidMark) + " is taken"};
+    }
     return join(rules.own_policy, TRY(code.program()));
+}
+
+std::vector<Shared> what_guests_share(bool has_own_id, std::uint32_t landlock_abi) {
+    std::vector<Shared> shared{Shared::kProcesses};
+    if (has_own_id) {
+        return shared;
+    }
+    shared.push_back(Shared::kIds);
+    if (landlock_abi < kLandlockScopes) {
+        shared.push_back(Shared::kSignals);
+    }
+    if (landlock_abi < kLandlockTruncation) {
+        shared.push_back(Shared::kTruncation);
+    }
+    return shared;
 }
 
 Result<SeccompProgram> compile_front_filter() {

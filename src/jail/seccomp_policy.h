@@ -6,10 +6,13 @@
 
 #include <linux/filter.h>
 
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "jail/jail_plan.h"
+#include "jail/seccomp/syscall_table.h"
 
 namespace snapjail::jail {
 
@@ -23,14 +26,22 @@ enum class PolicyUse : unsigned char {
 // Beside what every guest is denied.
 struct GuestRules {
     bool keeps_affinity = false;  // The guest may not choose its processors.
-    // Tier `process`: there is no pid namespace between it and others.
-    bool shares_processes = false;
+    // Tier `process`: what nothing else keeps from other jobs.
+    std::span<const Shared> shared = {};
     // A whole program of the operator's. Joined it is asked first: its refusals stand, and what it
     // allows is still ours to refuse.
     std::span<const sock_filter> own_policy = {};
     PolicyUse own_policy_use = PolicyUse::kJoined;
 };
 Result<SeccompProgram> compile_guest_filter(const GuestRules& rules = {});
+
+// Of a guest's filter, which knows its guest's number only by a mark.
+inline bool compares_with_own_pid(const sock_filter& instruction) noexcept {
+    return instruction.code == (BPF_JMP | BPF_JEQ | BPF_K) && instruction.k == kOwnPidMark;
+}
+
+// What a guest of tier `process` shares with others: all of it where it has no id of its own.
+std::vector<Shared> what_guests_share(bool has_own_id, std::uint32_t landlock_abi);
 // To be called in the front itself: the filter holds its pid.
 Result<SeccompProgram> compile_front_filter();
 

@@ -318,14 +318,15 @@ TEST_F(SeccompPolicy, FcntlDeniesWhatReachesBeyondTheDescriptor) {
 
 TEST_F(SeccompPolicy, PrctlReadsMuchAndSetsLittle) {
     int prctl = number_of("prctl");
-    for (std::uint64_t option : Values{PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_PDEATHSIG,
+    for (std::uint64_t option : Values{PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_GET_PDEATHSIG,
                                        PR_GET_SECCOMP, PR_CAPBSET_READ, PR_SET_NO_NEW_PRIVS}) {
         EXPECT_EQ(ask_guest(prctl, {option}), kAllow) << option;
     }
     for (std::uint64_t option :
-         Values{PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_MM, PR_SET_PTRACER, PR_SET_KEEPCAPS,
-                PR_SET_SECUREBITS, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_SPECULATION_CTRL,
-                PR_SET_TSC, PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE, PR_SET_IO_FLUSHER}) {
+         Values{PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_MM, PR_SET_PTRACER,
+                PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAPBSET_DROP, PR_CAP_AMBIENT,
+                PR_SET_SPECULATION_CTRL, PR_SET_TSC, PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE,
+                PR_SET_IO_FLUSHER}) {
         EXPECT_EQ(ask_guest(prctl, {option}), kEperm) << option;
     }
 }
@@ -342,6 +343,28 @@ TEST_F(SeccompPolicy, ASocketTakesNoProgramForTheKernel) {
 }
 
 // The kernel reads an int, or the low half of clone's flags: the upper half must change nothing.
+TEST_F(SeccompPolicy, AThreadHasNoDescriptorsOfItsOwn) {
+    constexpr std::uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD;
+    EXPECT_EQ(ask_guest(number_of("clone"), {kThread | CLONE_FILES}), kAllow);
+    EXPECT_EQ(ask_guest(number_of("clone"), {kThread}), kEperm);
+    EXPECT_EQ(ask_guest(number_of("clone"), {CLONE_VM | CLONE_VFORK | SIGCHLD}), kAllow);
+}
+
+TEST_F(SeccompPolicy, NoByteIsSentOrTakenOutOfBand) {
+    for (auto [name, at] : {std::pair{"sendto", 3u},
+                            {"sendmsg", 2u},
+                            {"sendmmsg", 3u},
+                            {"recvfrom", 3u},
+                            {"recvmsg", 2u},
+                            {"recvmmsg", 3u}}) {
+        Arguments flags{};
+        flags[at] = MSG_DONTWAIT | MSG_NOSIGNAL;
+        EXPECT_EQ(ask_guest(number_of(name), flags), kAllow) << name;
+        flags[at] |= MSG_OOB;
+        EXPECT_EQ(ask_guest(number_of(name), flags), kEperm) << name;
+    }
+}
+
 TEST_F(SeccompPolicy, TheUpperHalfOfAnArgumentHidesNothing) {
     for (std::uint64_t upper : Values{0x1'0000'0000ull, 0xffff'ffff'0000'0000ull}) {
         EXPECT_EQ(ask_guest(number_of("clone"), {upper | CLONE_NEWUSER | SIGCHLD}), kEperm);

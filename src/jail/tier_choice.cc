@@ -10,9 +10,6 @@
 namespace snapjail::jail {
 namespace {
 
-// Abstract sockets and signals to outside: what an id of its own would do for a guest otherwise.
-constexpr std::uint32_t kLandlockScopes = 6;
-
 const HostLayer* find_missing(const std::vector<HostLayer>& layers) {
     auto found = std::find_if(layers.begin(), layers.end(), [](const HostLayer& layer) {
         return !layer.stands && layer.need == Need::kRequired;
@@ -41,11 +38,12 @@ Result<TierChoice> choose_process() {
                      "processes of root's. Start as somebody else (docker run --user 1000), or add "
                      "the two");
     }
-    if (!choice.may_own_uid && landlock_abi() < kLandlockScopes) {
+    if (!choice.may_own_uid && landlock_abi() == 0) {
         return lacks("reach tier process",
-                     "nothing keeps jobs from signalling each other: that takes user ids of their "
-                     "own (start as root, with the capabilities SETUID and SETGID) or a kernel "
-                     "from 6.12 on with Landlock");
+                     "nothing keeps jobs from each other's files: that takes user ids of their own "
+                     "(start as root, with the capabilities SETUID and SETGID) or Landlock (a "
+                     "kernel from 5.13 on, with lsm=landlock,... on its command line, and a "
+                     "container's seccomp filter that lets it through)");
     }
     return choice;
 }

@@ -308,15 +308,19 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     plan.layers = settings.jail.layers;
     plan.keeps_groups = ::geteuid() == 0 ? 0 : 1;
     plan.zygote_filter = TRY(jail::compile_zygote_filter(settings.tier));
+    plan.landlock_abi = jail::landlock_abi();
+    std::vector<jail::Shared> shared;
+    if (!is_full) {
+        shared = jail::what_guests_share(settings.places.slot_uid_first != 0, plan.landlock_abi);
+    }
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
-                                        .shares_processes = !is_full,
+                                        .shared = shared,
                                         .own_policy = settings.jail.seccomp_policy,
                                         .own_policy_use = settings.jail.seccomp_use}));
     TRY(put_settings(plan, settings.jail));
     plan.tmp_bytes_max = limits.tmp_bytes_max;
     plan.tmp_inodes_max = limits.tmp_inodes_max;
-    plan.landlock_abi = jail::landlock_abi();
     plan.result_fd = static_cast<std::int32_t>(limits.open_files_max);
     add_rlimit(plan, RLIMIT_AS, limits.memory_bytes_max);
     // Soft and hard alike: a guest is PID 1, for which SIGXCPU's default is to do nothing.

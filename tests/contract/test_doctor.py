@@ -63,6 +63,8 @@ def test_what_differs_from_the_contract_is_told_and_forbids_nothing(tmp_path):
         "/tmp": False,
         "/dev/shm": False,
         "processes": True,
+        "modes": True,
+        "signals": True,
     }
     assert "os.getcwd()" in rows["/tmp"]["detail"] and rows["/tmp"]["remedy"]
     assert "multiprocessing" in rows["/dev/shm"]["detail"]
@@ -74,7 +76,7 @@ def test_tier_full_keeps_the_contract_whole():
     if verdict["tier"] is None:
         pytest.skip(f"this host gives no tier full: {verdict['why']}")
 
-    assert len(promises(verdict)) == 3
+    assert len(promises(verdict)) == 5
     assert all(row["stands"] for row in promises(verdict).values())
 
 

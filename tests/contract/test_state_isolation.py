@@ -243,12 +243,16 @@ def main():
 def test_the_files_of_python_are_the_same_after_attempts_to_change_them(service):
     digest = """
 import glob, hashlib, json, os, sys, numpy
+def seen(name):
+    status = os.stat(name)
+    return status.st_mode, status.st_size, status.st_mtime_ns
 def main():
     total = hashlib.sha256()
     files = [sys.executable, json.__file__, os.__file__, numpy.__file__]
     files += sorted(glob.glob(os.path.dirname(json.__file__) + '/**', recursive=True))
     for name in files:
         if os.path.isfile(name): total.update(open(name, 'rb').read())
+        total.update(repr(seen(name)).encode())
         ATTACK
     return total.hexdigest()
 """
@@ -257,9 +261,10 @@ def main():
                      lambda: os.unlink(name), lambda: os.rename(name, name + '.old'),
                      lambda: os.chmod(name, 0o777), lambda: os.symlink('/tmp/x', name + '.pth'),
                      lambda: os.utime(name)):
+            before = seen(name)
             try: deed()
             except OSError: continue
-            raise AssertionError(name)
+            if seen(name) != before: raise AssertionError(name)
 """
     before = service.execute(digest.replace("ATTACK", "pass")).result
     attacked = service.execute(digest.replace("        ATTACK\n", attack))

@@ -15,7 +15,6 @@ def main():
         outcome(open, "/proc/self/exe", "r+b"),
         # To what they are already: where a wall is left out, the interpreter stays whole.
         outcome(os.truncate, os.path.realpath(sys.executable), size()),
-        outcome(os.chmod, os.path.realpath(sys.executable), 0o755),
     } <= DENIALS
 
 

@@ -10,9 +10,9 @@ def main():
     if pid == 0:
         import time
 
-        time.sleep(30)
+        time.sleep(0.2)
+        os._exit(0)
     seized = call("ptrace", 0x4206, pid, 0, 0)  # PTRACE_SEIZE
-    os.kill(pid, 9)
     os.waitpid(pid, 0)
     return [seized, outcome(trace_me)]
 

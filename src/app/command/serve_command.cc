@@ -53,7 +53,8 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
 }
 
 std::vector<Departure> departures(const PreparedZygotes& prepared) {
-    return departures_of(prepared.choice.tier, prepared.specs.front().plan.places);
+    const jail::JailPlan& plan = prepared.specs.front().plan;
+    return departures_of(prepared.choice.tier, plan.places, plan.landlock_abi);
 }
 
 const char* mode_name(const Options& options) {

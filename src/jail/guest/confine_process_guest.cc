@@ -13,6 +13,7 @@
 #include "jail/guest/verify_guest.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
+#include "jail/seccomp_policy.h"
 
 namespace snapjail::jail {
 namespace {
@@ -68,6 +69,19 @@ int restrict_by_landlock(const JailPlan& plan, const ProcessPlace& place) noexce
     }
     return restrict_placed_guest_by_landlock(plan,
                                              plan.places.has_roots != 0 ? "/tmp" : place.folder);
+}
+
+// With this process's number in place of the mark. A copy: the plan is not ours to change.
+bool load_own_filter(const JailPlan& plan) noexcept {
+    static SeccompProgram own;
+    auto number = static_cast<std::uint32_t>(::getpid());
+    own.count = plan.guest_filter.count;
+    for (std::uint32_t i = 0; i < own.count; ++i) {
+        sock_filter instruction = plan.guest_filter.instructions[i];
+        instruction.k = compares_with_own_pid(instruction) ? number : instruction.k;
+        own.instructions[i] = instruction;
+    }
+    return load_seccomp(own);
 }
 
 bool has_expected_ids(const JailPlan& plan, std::uint32_t slot) noexcept {
@@ -161,7 +175,7 @@ SetupFailure confine_process_guest(const JailPlan& plan, const ProcessPlace& pla
     }
     ok = ok &&
          // Last: it forbids the calls above.
-         require(SetupStep::kSeccomp, load_seccomp(plan.guest_filter));
+         require(SetupStep::kSeccomp, load_own_filter(plan));
     return ok ? verify(plan, place) : failed;
 }
 

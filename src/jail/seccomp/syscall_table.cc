@@ -160,15 +160,23 @@ constexpr auto kRefused = std::to_array<SyscallGroup>({
 
 void append(std::vector<SyscallEntry>& table, std::span<const SyscallGroup> groups) {
     for (const SyscallGroup& group : groups) {
-        for (std::size_t at = 0; at < group.names.size();) {
-            std::size_t end = std::min(group.names.find(' ', at), group.names.size());
-            table.push_back({group.names.substr(at, end - at), group.rule, group.reason});
-            at = end + 1;
+        for (std::string_view name : split_names(group.names)) {
+            table.push_back({name, group.rule, group.reason});
         }
     }
 }
 
 }  // namespace
+
+std::vector<std::string_view> split_names(std::string_view names) {
+    std::vector<std::string_view> split;
+    for (std::size_t at = 0; at < names.size();) {
+        std::size_t end = std::min(names.find(' ', at), names.size());
+        split.push_back(names.substr(at, end - at));
+        at = end + 1;
+    }
+    return split;
+}
 
 std::span<const SyscallEntry> guest_syscalls() {
     static const std::vector<SyscallEntry> table = [] {

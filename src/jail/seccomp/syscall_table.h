@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace snapjail::jail {
 
@@ -50,5 +51,35 @@ struct ArgumentRule {
 };
 
 std::span<const ArgumentRule> argument_rules();
+
+// What guests of tier `process` have in common with other jobs, and a namespace or an id of its own
+// would keep from them.
+enum class Shared : unsigned char {
+    kProcesses,   // They see each other's numbers.
+    kIds,         // One user id for all: to the kernel each job's files are every job's.
+    kSignals,     // That, and Landlock does not know signals (before Linux 6.12).
+    kTruncation,  // That, and Landlock does not know truncate() (before Linux 6.2).
+};
+
+// Stands for the number of the process that has loaded the filter, where an argument is compared
+// with it. Above every number that a process can have (PID_MAX_LIMIT).
+constexpr std::uint32_t kOwnPidMark = 0x7fff0000;
+
+// What is judged beside the rules above where guests share something. For calls without rules
+// there.
+struct SharedRule {
+    Shared shared;
+    std::string_view calls;  // Separated by spaces: one rule for each.
+    unsigned argument;
+    ArgumentMatch match;
+    std::span<const ArgumentValue> values;  // kOneOf none: refused whatever the argument.
+    int refusal_errno = EPERM;              // 0: answers that it is done, and does nothing.
+    std::string_view reason;
+};
+
+std::span<const SharedRule> shared_rules();
+
+// What stands in `names` between single spaces.
+std::vector<std::string_view> split_names(std::string_view names);
 
 }  // namespace snapjail::jail

@@ -51,9 +51,10 @@ void append_row(std::string& document, std::string_view calls, std::string_view 
     document += " |\n";
 }
 
-std::string describe_match(const ArgumentRule& rule) {
-    std::string text = "argument " + std::to_string(rule.argument + 1);
-    switch (rule.match) {
+std::string describe_match(unsigned argument, ArgumentMatch match,
+                           std::span<const ArgumentValue> values, int refusal_errno) {
+    std::string text = "argument " + std::to_string(argument + 1);
+    switch (match) {
         case ArgumentMatch::kOneOf:
             text += " one of ";
             break;
@@ -64,15 +65,57 @@ std::string describe_match(const ArgumentRule& rule) {
             text += " with no bit of ";
             break;
     }
-    for (const ArgumentValue& one : rule.values) {
+    for (const ArgumentValue& one : values) {
         append_code(text, one.name);
     }
-    return text + "; else " + ::strerrorname_np(rule.refusal_errno);
+    return text + "; else " + ::strerrorname_np(refusal_errno);
+}
+
+std::string_view describe(Shared shared) {
+    switch (shared) {
+        case Shared::kProcesses:
+            return "everywhere";
+        case Shared::kIds:
+            return "without an id for each slot";
+        case Shared::kSignals:
+            return "without that, before Linux 6.12";
+        case Shared::kTruncation:
+            return "without that, before Linux 6.2";
+    }
+    CHECK(false);
+    return {};
+}
+
+void append_shared_rules(std::string& document) {
+    document +=
+        "\nIn tier `process` there is more to judge, for no namespace keeps a guest from "
+        "others:\n\n"
+        "| there | call | allowed with | why |\n|---|---|---|---|\n";
+    for (const SharedRule& rule : shared_rules()) {
+        std::string calls;
+        for (std::string_view call : split_names(rule.calls)) {
+            append_code(calls, call);
+        }
+        std::string verdict =
+            rule.refusal_errno == 0 ? "nothing; it answers 0, and nothing is done"
+            : rule.values.empty()
+                ? std::string("nothing; ") + ::strerrorname_np(rule.refusal_errno)
+                : describe_match(rule.argument, rule.match, rule.values, rule.refusal_errno);
+        document += "| ";
+        document += describe(rule.shared);
+        document += ' ';
+        append_row(document, calls, verdict, rule.reason);
+    }
 }
 
 // Neighbours in the table that may share a row.
 bool belong_together(const SyscallEntry& one, const SyscallEntry& other) {
     return one.rule == other.rule && one.reason == other.reason;
+}
+
+bool belong_together(const ArgumentRule& one, const ArgumentRule& other) {
+    return one.argument == other.argument && one.values.data() == other.values.data() &&
+           one.reason == other.reason;
 }
 
 json::object describe(const SyscallEntry& entry) {
@@ -123,11 +166,18 @@ std::string syscall_table_markdown() {
     document +=
         "\nWhere a `*` stands, arguments are judged:\n\n| call | allowed with | why |\n"
         "|---|---|---|\n";
-    for (const ArgumentRule& rule : argument_rules()) {
-        std::string call;
-        append_code(call, rule.call);
-        append_row(document, call, describe_match(rule), rule.reason);
+    for (auto rules = argument_rules(); !rules.empty();) {
+        const ArgumentRule& first = rules.front();
+        std::string calls;
+        while (!rules.empty() && belong_together(first, rules.front())) {
+            append_code(calls, rules.front().call);
+            rules = rules.subspan(1);
+        }
+        append_row(document, calls,
+                   describe_match(first.argument, first.match, first.values, first.refusal_errno),
+                   first.reason);
     }
+    append_shared_rules(document);
     return document;
 }
 
