@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/syscall.h"
 
@@ -64,6 +65,22 @@ std::vector<pid_t> children_by_search(pid_t parent) {
     return children;
 }
 
+bool has_memory(std::string_view status) {
+    return status.find("\nVmRSS:") != std::string_view::npos;
+}
+
+// The first thread has ended, others run: one of those, and its status.
+void find_holder(ProcessRow& row, std::string& status) {
+    for (pid_t task : numbered_entries(path_of(row.pid, "task"))) {
+        auto text = read_file(path_of(task, "status"), kFileBytesMax);
+        if (text && has_memory(*text)) {
+            row.holder = task;
+            status = std::move(*text);
+            return;
+        }
+    }
+}
+
 // A process's children are those of its threads.
 std::vector<pid_t> children_of(pid_t parent) {
     std::vector<pid_t> children;
@@ -93,12 +110,17 @@ ProcessRow read_process(pid_t pid) {
     if (!text) {
         return {};
     }
-    auto number = [&](const char* name) { return number_of(*text, name).value_or(0); };
-    return {.pid = pid,
-            .parent = static_cast<pid_t>(number("PPid")),
-            .threads = static_cast<std::uint32_t>(number("Threads")),
-            .anonymous_bytes = (number("RssAnon") + number("VmSwap")) * kKiB,
-            .shared_bytes = number("RssShmem") * kKiB};
+    ProcessRow row{.pid = pid,
+                   .parent = static_cast<pid_t>(number_of(*text, "PPid").value_or(0)),
+                   .holder = pid,
+                   .threads = static_cast<std::uint32_t>(number_of(*text, "Threads").value_or(0))};
+    if (row.threads > 1 && !has_memory(*text)) {
+        find_holder(row, *text);
+    }
+    auto bytes = [&](const char* name) { return number_of(*text, name).value_or(0) * kKiB; };
+    row.anonymous_bytes = bytes("RssAnon") + bytes("VmSwap");
+    row.shared_bytes = bytes("RssShmem");
+    return row;
 }
 
 std::vector<pid_t> read_own_children() {
@@ -123,13 +145,13 @@ std::vector<ProcessRow> read_process_tree(pid_t root) {
     return rows;
 }
 
-std::uint64_t proportional_bytes(pid_t pid) {
+ProportionalBytes proportional_bytes(pid_t pid) {
     auto text = read_file(path_of(pid, "smaps_rollup"), kFileBytesMax);
     if (!text) {
-        return 0;
+        return {};
     }
-    auto anonymous = number_of(*text, "Pss_Anon");
-    return anonymous ? (*anonymous + number_of(*text, "Pss_Shmem").value_or(0)) * kKiB : 0;
+    return {.anonymous = number_of(*text, "Pss_Anon").value_or(0) * kKiB,
+            .shared = number_of(*text, "Pss_Shmem").value_or(0) * kKiB};
 }
 
 }  // namespace snapjail::zygote

@@ -12,6 +12,9 @@ namespace snapjail::zygote {
 struct ProcessRow {
     pid_t pid = 0;
     pid_t parent = 0;
+    // Whom to ask in /proc for what the process holds: itself, or one of its threads where the
+    // first has ended; the kernel shows nothing under that one's number then.
+    pid_t holder = 0;
     std::uint32_t threads = 0;
     // Its own, by the kernel's count: pages that it shares with its parent since a fork included.
     std::uint64_t anonymous_bytes = 0;
@@ -29,8 +32,12 @@ std::vector<pid_t> read_own_children();
 // One process; zero as pid if it has gone.
 ProcessRow read_process(pid_t pid);
 
-// What of its anonymous and shared memory is its own, a page that n processes share counting as an
-// n-th; zero if that cannot be known. The caller must have the process's ids, as file system ids.
-std::uint64_t proportional_bytes(pid_t pid);
+// What of its memory is its own, a page that n processes share counting as an n-th; zero if that
+// cannot be known. The caller must have the process's ids, as file system ids.
+struct ProportionalBytes {
+    std::uint64_t anonymous = 0;
+    std::uint64_t shared = 0;
+};
+ProportionalBytes proportional_bytes(pid_t pid);
 
 }  // namespace snapjail::zygote

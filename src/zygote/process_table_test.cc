@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ class Child {
         pid_ = ::fork();
         if (pid_ == 0) {
             body();
+            ::signal(SIGUSR1, [](int) { ::syscall(SYS_exit, 0); });  // Of the thread alone.
             (void)!::write(ready.write_end.get(), "x", 1);
             for (;;) {
                 ::pause();
@@ -42,6 +44,7 @@ class Child {
         char byte = 0;
         EXPECT_EQ(::read(ready.read_end.get(), &byte, 1), 1);
     }
+    void end_first_thread() const { ::syscall(SYS_tgkill, pid_, pid_, SIGUSR1); }
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
     ~Child() {
@@ -73,7 +76,7 @@ TEST(ProcessTable, WhoHasGoneIsNobody) {
 
     EXPECT_EQ(read_process(gone).pid, 0);
     EXPECT_TRUE(read_process_tree(gone).empty());
-    EXPECT_EQ(proportional_bytes(gone), 0u);
+    EXPECT_EQ(proportional_bytes(gone).anonymous, 0u);
 }
 
 TEST(ProcessTable, MemoryOfItsOwnAndSharedMemoryAreCountedApart) {
@@ -93,6 +96,27 @@ TEST(ProcessTable, ThreadsAreCounted) {
     Child child([] { std::thread([] { ::pause(); }).detach(); });
 
     EXPECT_EQ(read_process(child.pid()).threads, 2u);
+}
+
+TEST(ProcessTable, AProcessWhoseFirstThreadHasEndedHasItsMemoryStill) {
+    Child child([] {
+        take(MAP_PRIVATE);
+        std::thread([] { ::pause(); }).detach();
+    });
+    EXPECT_EQ(read_process(child.pid()).holder, child.pid());
+
+    child.end_first_thread();
+
+    ProcessRow row;
+    for (int i = 0; i < 1000 && (row.holder == 0 || row.holder == child.pid()); ++i) {
+        ::usleep(10'000);
+        row = read_process(child.pid());
+    }
+    EXPECT_EQ(row.pid, child.pid());
+    EXPECT_NE(row.holder, child.pid());
+    EXPECT_EQ(row.threads, 2u);
+    EXPECT_GE(row.anonymous_bytes, kBlockBytes);
+    EXPECT_GE(proportional_bytes(row.holder).anonymous, kBlockBytes);
 }
 
 TEST(ProcessTable, ATreeIsTheRootAndAllBelowItAndNobodyElse) {
@@ -145,7 +169,7 @@ TEST(ProcessTable, APageThatTwoShareCountsHalfForEach) {
 
     std::uint64_t together = 0;
     for (const ProcessRow& row : rows) {
-        together += proportional_bytes(row.pid);
+        together += proportional_bytes(row.pid).anonymous;
         if (row.pid != root.pid()) {
             ::kill(row.pid, SIGKILL);
         }

@@ -22,7 +22,7 @@
 namespace snapjail::app {
 
 struct SupervisorSettings {
-    std::string url;                            // Told on a terminal when it can be asked.
+    std::string url;  // Told on a terminal when it can be asked.
     FrontSettings front;
 };
 

@@ -1,10 +1,9 @@
 #include "zygote/extension/process_slots.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/fsuid.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +29,8 @@ constexpr std::chrono::milliseconds kLookEvery{20};
 // A look may cost this part of our time; where there are many processes they are looked at less
 // often.
 constexpr int kShareOfTime = 20;
-constexpr std::uint64_t kBlockBytes = 512;
+// The costly part of a look is for what stays as it is once it is there.
+constexpr int kLooksForMappings = 5;
 constexpr std::uint64_t kFolderSlackMin = std::uint64_t{1} << 20;
 
 struct CleanOrders {
@@ -102,18 +102,13 @@ std::chrono::nanoseconds own_cpu_time() {
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// Files that are open and have no name any more: no walk of the folder finds them.
-std::uint64_t nameless_bytes(pid_t pid) {
-    std::string path = "/proc/" + std::to_string(pid) + "/fd";
-    std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
-    std::uint64_t bytes = 0;
-    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
-        struct stat status {};
-        bool is_nameless = ::fstatat(::dirfd(folder.get()), entry->d_name, &status, 0) == 0 &&
-                           S_ISREG(status.st_mode) && status.st_nlink == 0;
-        bytes += is_nameless ? static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes : 0;
+std::uint64_t largest_file(const jail::JailPlan& plan) {
+    for (std::uint32_t i = 0; i < plan.rlimit_count; ++i) {
+        if (plan.rlimits[i].resource == RLIMIT_FSIZE) {
+            return std::min(plan.rlimits[i].soft, plan.tmp_bytes_max);
+        }
     }
-    return bytes;
+    return plan.tmp_bytes_max;
 }
 
 }  // namespace
@@ -160,7 +155,7 @@ void ProcessSlots::forget(std::uint32_t slot) {
 ProcessSlots::Use ProcessSlots::use_of(const Watched& watched) {
     Use use;
     for (const ProcessRow& row : read_process_tree(watched.guest)) {
-        use.processes.push_back(row.pid);
+        use.holders.push_back(row.holder);
         use.threads += row.threads;
         use.anonymous_bytes +=
             row.anonymous_bytes - std::min(row.anonymous_bytes, watched.anonymous_at_start);
@@ -169,31 +164,72 @@ ProcessSlots::Use ProcessSlots::use_of(const Watched& watched) {
     return use;
 }
 
-bool ProcessSlots::is_past_memory(std::uint32_t slot, const Use& use) const {
+bool ProcessSlots::is_past_memory(const Use& use, const NamelessFiles& nameless) const {
     std::uint64_t limit = plan_.places.memory_bytes_max;
-    if (use.anonymous_bytes + use.shared_bytes <= limit) {
+    // Of what is shared a process's count shows no more than it has mapped and touched; some of it
+    // may have been given up in between, and is allocated still. Few scripts share many pieces.
+    constexpr std::uint64_t kPiecesMax = 16;
+    constexpr std::uint64_t kFurtherPieceBytes = std::uint64_t{32} << 20;
+    std::uint64_t pieces = nameless.shared_memory_count();
+    std::uint64_t shared = nameless.shared_memory_bytes() +
+                           (pieces - std::min(pieces, kPiecesMax)) * kFurtherPieceBytes;
+    if (use.anonymous_bytes + std::max(use.shared_bytes, shared) <= limit) {
         return false;
     }
     // That counts a page once for each process that has it since a fork. So ask more exactly, which
     // costs more.
-    FileOwner owner(uid_of(slot), has_own_uids());
-    std::uint64_t exact = 0;
-    for (pid_t pid : use.processes) {
-        exact += proportional_bytes(pid);
+    ProportionalBytes exact;
+    for (pid_t pid : use.holders) {
+        ProportionalBytes of_process = proportional_bytes(pid);
+        exact.anonymous += of_process.anonymous;
+        exact.shared += of_process.shared;
     }
-    return exact == 0 || exact > limit;
+    return exact.anonymous == 0 || exact.anonymous + std::max(exact.shared, shared) > limit;
 }
 
-bool ProcessSlots::is_past_folder(std::uint32_t slot, const Use& use) {
-    FileOwner owner(uid_of(slot), has_own_uids());
+std::uint64_t ProcessSlots::hidden_count(const NamelessFiles& nameless) {
+    if (nameless.hidden_count(known_) > 0) {
+        known_ = {};
+        known_.add_mapped(::getpid());  // A library may have been replaced on disk since.
+    }
+    return nameless.hidden_count(known_);
+}
+
+bool ProcessSlots::is_past_folder(std::uint32_t slot, std::uint64_t nameless_bytes) {
     jail::FolderUse folder =
         jail::measure_job_folder(job_folder(slot).c_str(), plan_.tmp_inodes_max);
-    for (pid_t pid : use.processes) {
-        folder.bytes += nameless_bytes(pid);
-    }
     // One file of the largest size that RLIMIT_FSIZE allows, and a script, must have room.
     std::uint64_t slack = std::max(kFolderSlackMin, plan_.tmp_bytes_max / 16);
-    return !folder.is_whole || folder.bytes > plan_.tmp_bytes_max + slack;
+    return !folder.is_whole || folder.bytes + nameless_bytes > plan_.tmp_bytes_max + slack;
+}
+
+LimitHit ProcessSlots::judge(std::uint32_t slot, Watched& watched) {
+    Use use = use_of(watched);
+    FileOwner owner(uid_of(slot), has_own_uids());
+    NamelessFiles nameless;
+    for (pid_t pid : use.holders) {
+        nameless.add_open(pid);
+    }
+    // What is merely on its way through a socket has been received before the next look.
+    std::uint64_t unseen = std::min(nameless.in_flight(), watched.in_flight);
+    std::uint64_t open_bytes = nameless.open_bytes();
+    watched.in_flight = nameless.in_flight();
+    if (++watched.looks % kLooksForMappings == 0) {
+        for (pid_t pid : use.holders) {
+            nameless.add_mapped(pid);
+        }
+        nameless.remember(watched.nameless);
+        unseen += hidden_count(nameless);
+        watched.nameless = std::move(nameless);
+    }
+    if (!watched.nameless.is_whole() || is_past_memory(use, watched.nameless)) {
+        return LimitHit::kMemory;
+    }
+    // Nothing tells the size of a file that nobody has open: it may be the largest there can be.
+    if (is_past_folder(slot, open_bytes + unseen * largest_file(plan_))) {
+        return LimitHit::kFolder;
+    }
+    return use.threads > plan_.places.processes_max ? LimitHit::kProcesses : LimitHit::kNone;
 }
 
 void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) {
@@ -204,14 +240,10 @@ void ProcessSlots::look(const std::function<void(pid_t, LimitHit)>& on_overrun) 
     // A process that refuses to be found below its guest (PR_SET_CHILD_SUBREAPER off, then
     // orphaned) is ours now.
     (void)end_strays(is_guest_, {});
-    for (const auto& [slot, watched] : watched_) {
-        Use use = use_of(watched);
-        if (is_past_memory(slot, use)) {
-            on_overrun(watched.guest, LimitHit::kMemory);
-        } else if (is_past_folder(slot, use)) {
-            on_overrun(watched.guest, LimitHit::kFolder);
-        } else if (use.threads > plan_.places.processes_max) {
-            on_overrun(watched.guest, LimitHit::kProcesses);
+    for (auto& [slot, watched] : watched_) {
+        LimitHit hit = judge(slot, watched);
+        if (hit != LimitHit::kNone) {
+            on_overrun(watched.guest, hit);
         }
     }
     next_look_ = Clock::now() +

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "jail/jail_plan.h"
+#include "zygote/nameless_files.h"
 #include "zygote/process_table.h"
 #include "zygote/protocol.h"
 
@@ -45,17 +46,23 @@ class ProcessSlots {
     struct Watched {
         pid_t guest = 0;
         std::uint64_t anonymous_at_start = 0;  // Of ours: the most that it can share with us.
+        int looks = 0;
+        NamelessFiles nameless = {};  // As the last look at mappings has seen them.
+        std::uint64_t in_flight = 0;
     };
     struct Use {
-        std::vector<pid_t> processes;
+        std::vector<pid_t> holders;  // Of each process, whom /proc shows it under.
         std::uint64_t threads = 0;
         std::uint64_t anonymous_bytes = 0;
         std::uint64_t shared_bytes = 0;  // The most that one of them has: shared is shared.
     };
 
+    // What a look finds to be over its limit.
+    LimitHit judge(std::uint32_t slot, Watched& watched);
     static Use use_of(const Watched& watched);
-    bool is_past_memory(std::uint32_t slot, const Use& use) const;
-    bool is_past_folder(std::uint32_t slot, const Use& use);
+    bool is_past_memory(const Use& use, const NamelessFiles& nameless) const;
+    bool is_past_folder(std::uint32_t slot, std::uint64_t nameless_bytes);
+    std::uint64_t hidden_count(const NamelessFiles& nameless);
     std::string job_folder(std::uint32_t slot);
     uid_t uid_of(std::uint32_t slot) const;
     bool has_own_uids() const { return plan_.places.slot_uid_first != 0; }
@@ -64,6 +71,7 @@ class ProcessSlots {
     std::function<bool(pid_t)> is_guest_;
     std::unordered_map<std::uint32_t, std::string> folders_;
     std::unordered_map<std::uint32_t, Watched> watched_;
+    NamelessFiles known_;  // What we have mapped ourselves, and guests inherit.
     Clock::time_point next_look_{};
 };
 
