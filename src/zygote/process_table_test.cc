@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -107,9 +108,11 @@ TEST(ProcessTable, AProcessWhoseFirstThreadHasEndedHasItsMemoryStill) {
 
     child.end_first_thread();
 
-    ProcessRow row;
-    for (int i = 0; i < 1000 && (row.holder == 0 || row.holder == child.pid()); ++i) {
-        ::usleep(10'000);
+    ProcessRow row = read_process(child.pid());
+    auto begun = std::chrono::steady_clock::now();
+    while (row.holder == child.pid() &&
+           std::chrono::steady_clock::now() - begun < std::chrono::seconds(10)) {
+        std::this_thread::yield();
         row = read_process(child.pid());
     }
     EXPECT_EQ(row.pid, child.pid());
