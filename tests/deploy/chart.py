@@ -25,16 +25,16 @@ def helm(*arguments):
     return subprocess.run([tools() / "helm", *arguments], capture_output=True, text=True)
 
 
-def template(posture=None, values=()):
+def template(posture=None, values=(), kubernetes=KUBERNETES, more=()):
     """`helm template` with a posture's values and some of the test's own, as NAME=VALUE."""
     files = [f"--values={CHART}/values-{posture}.yaml"] if posture else []
-    return helm("template", "demo", CHART, f"--kube-version={KUBERNETES}", "--namespace=jobs",
-                *files, *(f"--set={value}" for value in values))
+    return helm("template", "demo", CHART, f"--kube-version={kubernetes}", "--namespace=jobs",
+                *files, *(f"--set={value}" for value in values), *more)
 
 
-def render(posture=None, values=()):
+def render(posture=None, values=(), **how):
     """Every object that is rendered: {kind: object}."""
-    made = template(posture, values)
+    made = template(posture, values, **how)
     assert made.returncode == 0, made.stderr
     objects = [one for one in yaml.safe_load_all(made.stdout) if one]
     kinds = {one["kind"]: one for one in objects}
@@ -42,9 +42,9 @@ def render(posture=None, values=()):
     return kinds
 
 
-def refusal(*values, posture=None):
+def refusal(*values, posture=None, **how):
     """What Helm says where it refuses these values."""
-    made = template(posture, values)
+    made = template(posture, values, **how)
     assert made.returncode != 0, f"it renders with {values}:\n{made.stdout}"
     return made.stderr
 
@@ -55,3 +55,18 @@ def validate(text):
         [tools() / "kubeconform", "-strict", "-summary", "-verbose", "-schema-location",
          f"{SCHEMAS}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json", "-"],
         input=text, capture_output=True, text=True)
+
+
+def pod(kinds):
+    return kinds["Deployment"]["spec"]["template"]["spec"]
+
+
+def container(kinds):
+    (only,) = pod(kinds)["containers"]
+    return only
+
+
+def environment(kinds):
+    pairs = [(one["name"], one["value"]) for one in container(kinds)["env"]]
+    assert len(dict(pairs)) == len(pairs), f"a variable twice: {pairs}"
+    return dict(pairs)

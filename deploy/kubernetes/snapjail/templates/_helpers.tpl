@@ -1,4 +1,4 @@
-{{/* Names and labels, and the checks across values that a schema cannot make. */}}
+{{/* Names and labels, and what is computed from values; _checks.tpl has what is refused. */}}
 
 {{- define "snapjail.name" -}}
 {{- if contains .Chart.Name .Release.Name -}}
@@ -28,16 +28,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{- define "snapjail.checks" -}}
-{{- $grace := int .Values.terminationGracePeriodSeconds -}}
-{{- $needed := add (int .Values.preStopSeconds) 10 -}}
-{{- if lt $grace (int $needed) -}}
-{{- fail (printf "terminationGracePeriodSeconds is %d: preStopSeconds and the 10 s that running jobs have need %d" $grace (int $needed)) -}}
+{{/* A setting as the service reads it: a number of a values file is a float, 1.048576e+06. */}}
+{{- define "snapjail.text" -}}
+{{- ternary . (toJson .) (kindIs "string" .) -}}
 {{- end -}}
-{{- if and (eq (.Values.containerSecurityContext.procMount | default "Default") "Unmasked") .Values.pod.hostUsers -}}
-{{- fail "containerSecurityContext.procMount: Unmasked needs pod.hostUsers: false, Kubernetes refuses it otherwise" -}}
+
+{{/*
+SNAPJAIL_DRAIN_TIME at most: what the grace leaves after preStop. Two seconds less, because the
+service takes up to one more than it for its last answers, and the kubelet's SIGKILL must find nobody.
+*/}}
+{{- define "snapjail.drainSecondsMax" -}}
+{{- sub (int .Values.terminationGracePeriodSeconds) (add (int .Values.preStopSeconds) 2) -}}
 {{- end -}}
-{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
-{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
-{{- end -}}
+
+{{/* A quantity of Kubernetes' in MiB: 1.5Gi, 500M, 1073741824. */}}
+{{- define "snapjail.mebibytes" -}}
+{{- $text := include "snapjail.text" . -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{- $bytes := dict "" 1.0 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12
+      "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- divf (mulf (float64 (trimSuffix $unit $text)) (get $bytes $unit)) 1048576.0 -}}
 {{- end -}}
