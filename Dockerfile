@@ -13,7 +13,12 @@ RUN mkdir -p /opt/snapjail && /tmp/make-venv /opt/snapjail/venv /tmp/requirement
     && find /opt/snapjail/venv -depth -type d \( -name tests -o -name __pycache__ \) \
         -exec rm -rf {} + \
     && rm -rf /opt/snapjail/venv/lib/python3*/site-packages/pip*
-COPY . .
+# What the program is built from and no more: a changed page or test compiles nothing anew.
+COPY CMakeLists.txt CMakePresets.json ./
+COPY tools/build-preset tools/trace_syscalls.cc tools/
+COPY cmake cmake
+COPY config config
+COPY src src
 RUN tools/build-preset release snapjail \
     && install -D -t /out/usr/local/bin build/release/snapjail \
     && install -D -m 644 -t /out/usr/local/lib/snapjail build/release/lib/snapjail/* \
@@ -51,7 +56,11 @@ RUN for root in /var/lib/snapjail/roots/[0-9]*; do \
             [ -c "$node" ] || { rm -f "$node" && mknod -m 666 "$node" c 1 "${device#*:}"; } || exit 1; \
         done; \
     done
+# docker build --build-arg REVISION="$(git rev-parse HEAD)"
+ARG REVISION=""
 LABEL org.opencontainers.image.title="snapjail" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.revision="$REVISION" \
     org.opencontainers.image.description="Runs untrusted Python, each script in a jail of its own" \
     org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/usr/local/bin:/usr/bin:/bin \
@@ -59,7 +68,15 @@ ENV PATH=/usr/local/bin:/usr/bin:/bin \
     SNAPJAIL_HOST=0.0.0.0 \
     PORT=8080
 EXPOSE 8080
+# As the service reads them: a variable that is empty is not set. Not urllib, which would ask the
+# proxy of the container's http_proxy.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/usr/bin/python3", "-I", "-c", \
-    "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/ready')"]
+    "import http.client, os, sys; \
+    host = os.environ.get('SNAPJAIL_HOST') or '127.0.0.1'; \
+    host = {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host); \
+    port = int(os.environ.get('PORT') or 8080); \
+    service = http.client.HTTPConnection(host, port, timeout=4); \
+    service.request('GET', '/ready'); \
+    sys.exit(service.getresponse().status != 200)"]
 ENTRYPOINT ["snapjail"]
 CMD ["serve"]
