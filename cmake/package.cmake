@@ -9,9 +9,11 @@ install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/snapjail/ DESTINATION lib/snapjail
   FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(FILES deploy/systemd/snapjail.service DESTINATION lib/systemd/system)
 install(FILES deploy/apparmor/snapjail DESTINATION share/snapjail/apparmor)
-install(FILES README.md SECURITY.md docs/api.md docs/nsjail.md docs/systemd.md
-  DESTINATION share/doc/snapjail)
-install(FILES deploy/debian/copyright DESTINATION share/doc/snapjail)
+# In the repository's folders, so that the pages' links to each other lead somewhere.
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE SECURITY.md
+  deploy/debian/copyright DESTINATION share/doc/snapjail)
+install(FILES src/README.md DESTINATION share/doc/snapjail/src)
+install(DIRECTORY docs DESTINATION share/doc/snapjail FILES_MATCHING PATTERN "*.md")
 install(FILES config/python.cfg DESTINATION share/doc/snapjail/examples)
 install(FILES deploy/systemd/default DESTINATION /etc/default RENAME snapjail)
 
@@ -27,7 +29,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_HOMEPAGE "")
 # Libraries with their versions, asked of the binaries by dpkg-shlibdeps.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3 (>= 3.9)")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3 (>= 3.9), ucf")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-numpy, python3-pandas")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "apparmor")
 set(CPACK_STRIP_FILES ON)
