@@ -3,72 +3,36 @@
 
     DOCKER_HOST=$(tests/docker/engine /var/tmp/docker) tests/docker/run_ways.py [--only REGEX]
 
-Builds the image unless --image names one. For each way: the tier and the walls that the service
-itself tells, what the doctor says, the counts of the contract and escape suites against it, which
-run from outside, and what becomes of requests when it is stopped under load. The tables at the end
-are those of docs/docker.md; --doctor makes the second one alone, in a minute. The last way runs the
-image's files in gVisor (tests/gvisor), because an engine knows runsc only if it was told at its
-start. Exit status 1: a suite has failed, a request was cut, or a container that should start did
-not.
+Builds the image unless --image names one. For each way: the tier, the walls and the departures that
+the service itself tells, what the doctor says, the counts of the contract and escape suites against
+it, which run from outside, and what becomes of requests when it is stopped under load. ways.py says
+what each must give, a refusal to start included. docs/docker.md has the tables at the end; --doctor
+asks the doctor alone, in a minute. The way in gVisor runs the image's files by tests/gvisor,
+because an engine knows runsc only if it was told at its start. Exit status 1: a way has given
+something else, a suite has failed, a test was skipped for a reason that the way has not, or a
+request was cut.
 """
 
 import argparse
 import json
 import os
 import re
-import subprocess
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import ways
 from stop_under_load import LOADS, run_and_stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 90
 STOP_SECONDS = 15
 SUITES = {"contract": ["tests/contract", "-m", "not slow"], "escape": ["tests/escape"]}
-
-
-@dataclass
-class Way:
-    """How a container is run, and what comes of it."""
-
-    name: str
-    flags: list
-    health: dict = field(default_factory=dict)
-    counts: dict = field(default_factory=dict)
-    refusal: str = ""
-    doctor: dict = field(default_factory=dict)
-    stops: list = field(default_factory=list)
-    faults: list = field(default_factory=list)  # Of the stops.
-    is_in_gvisor: bool = False
-
-
-WAYS = [
-    Way("no flag", []),
-    Way("`--user 1000`", ["--user=1000"]),
-    Way(
-        "`--user 1000 --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`",
-        [
-            *("--user=1000", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
-            "--security-opt=no-new-privileges",
-        ],
-    ),
-    Way(
-        "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined`",
-        ["--security-opt=seccomp=unconfined", "--security-opt=systempaths=unconfined"],
-    ),
-    Way(
-        "`--cap-add SYS_ADMIN` (and `apparmor=unconfined` where there is AppArmor)",
-        ["--cap-add=SYS_ADMIN", "--security-opt=apparmor=unconfined"],
-    ),
-    Way("under `runsc`", [], is_in_gvisor=True),
-]
 
 
 def docker(*arguments, **how):
@@ -78,7 +42,9 @@ def docker(*arguments, **how):
 
 
 def ask(url, path):
-    with urllib.request.urlopen(url + path, timeout=5) as answer:
+    # Without the proxy that the images may have to be built with.
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with directly.open(url + path, timeout=5) as answer:
         return json.load(answer)
 
 
@@ -96,7 +62,7 @@ def wait_until_ready(url, is_running):
 
 
 def run_suite(name, url):
-    """The last line of its output: counts."""
+    """(Its counts, {reason: skips})."""
     environment = {**os.environ, "SNAPJAIL_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", *SUITES[name]]
     output = subprocess.run(
@@ -104,40 +70,61 @@ def run_suite(name, url):
     ).stdout
     for line in re.findall(r"^(?:FAILED|ERROR) .*|^_{3,} .* _{3,}$", output, re.M):
         print(f"   {line[:160]}", flush=True)
-    return output.strip().splitlines()[-1]
+    return ways.read_suite(output)
 
 
-def suites(way, url, is_running):
-    """Fills in what the service and the suites say. False where it has ended instead."""
-    if not wait_until_ready(url, is_running):
+def try_service(way, url, is_running, last_words):
+    """What the service at `url` says and the suites against it. False where it has ended."""
+    if wait_until_ready(url, is_running):
+        way.health = ask(url, "/health")
+    else:
+        way.refusal = last_words()
+    note(way, ways.judge_start(way))
+    if way.refusal:
+        print(f"   does not start: {ways.reason_of(way.refusal)}", flush=True)
         return False
-    way.health = ask(url, "/health")
     print(f"   tier {way.health['tier']}: {', '.join(way.health['layers'])}", flush=True)
     for suite in SUITES:
-        way.counts[suite] = run_suite(suite, url)
+        way.counts[suite], skips = run_suite(suite, url)
+        way.skips.update(skips)
         print(f"   {suite}: {way.counts[suite]}", flush=True)
+    note(way, ways.judge_suites(way))
     return True
+
+
+def note(way, faults):
+    way.faults += faults
+    for fault in faults:
+        print(f"   FAULT: {fault}", flush=True)
+
+
+def last_line(text):
+    """Of a log, or what stands for it where there is none."""
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 def try_way(way, image, port):
     url = f"http://127.0.0.1:{port}"
     container = docker("run", "--detach", f"--publish=127.0.0.1:{port}:8080", *way.flags, image)
+
+    def is_running():
+        return docker("inspect", "--format={{.State.Running}}", container) == "true"
+
+    def last_words():
+        # The log is on stderr.
+        logs = ["docker", "logs", container]
+        return last_line(subprocess.run(logs, text=True, capture_output=True, check=False).stderr)
+
     try:
-        if not suites(
-            way, url, lambda: docker("inspect", "--format={{.State.Running}}", container) == "true"
-        ):
-            logs = subprocess.run(
-                ["docker", "logs", container], text=True, capture_output=True, check=False
-            )
-            way.refusal = logs.stderr.strip().splitlines()[-1]
-            return
+        serves = try_service(way, url, is_running, last_words)
     finally:
         docker("rm", "--force", container)
-    for name, jobs in LOADS.items():
+    for name, jobs in LOADS.items() if serves else ():
         report, faults = run_and_stop(image, way.flags, jobs)
         way.stops.append(f"{name}: {report.line()}")
-        way.faults += faults
-        print("\n".join(["   stop, " + way.stops[-1], *faults]), flush=True)
+        print(f"   stop, {way.stops[-1]}", flush=True)
+        note(way, faults)
 
 
 @contextmanager
@@ -170,8 +157,8 @@ def try_in_gvisor(way, image, port):
         with subprocess.Popen(in_gvisor(image_files, more, "serve"), text=True,
                               stdout=subprocess.PIPE) as run:  # fmt: skip
             try:
-                if not suites(way, f"http://127.0.0.1:{port}", lambda: run.poll() is None):
-                    way.refusal = run.stdout.read().strip().splitlines()[-1]
+                try_service(way, f"http://127.0.0.1:{port}", lambda: run.poll() is None,
+                            lambda: last_line(run.stdout.read()))  # fmt: skip
             finally:
                 run.send_signal(signal.SIGINT)
                 run.wait(STOP_SECONDS)
@@ -186,41 +173,8 @@ def ask_doctor(way, image):
         command = ["docker", "run", "--rm", *way.flags, image, "doctor", "--json"]
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=False)
     # In gVisor the log comes on the same pipe.
-    way.doctor = json.loads(done.stdout.strip().splitlines()[-1])
-
-
-WORDS = {(False, False): "–", (False, True): "no", (True, True): "yes"}
-
-
-def doctors_table(ways):
-    """Each layer that the doctor looks at, and what stands where."""
-    numbers = " | ".join(str(n) for n, _ in enumerate(ways, 1))
-    rows = [f"{n}. {way.name}" for n, way in enumerate(ways, 1)]
-    rows += ["", f"| | {numbers} |", "|---|" + "---|" * len(ways)]
-    found = [{row["name"]: row for row in way.doctor["layers"]} for way in ways]
-    names = list(dict.fromkeys(name for one in found for name in one))
-    for name in names:
-        cells = [WORDS[name in one and one[name]["stands"], name in one] for one in found]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    tiers = [way.doctor["tier"] or "none" for way in ways]
-    rows.append(f"| **tier** | {' | '.join(tiers)} |")
-    rows.append("")
-    for n, way in enumerate(ways, 1):
-        host = way.doctor["host"]
-        rows.append(f"{n}. {host['kind']}. For more: {host['for_more'] or 'nothing'}")
-    return "\n".join(rows)
-
-
-def table():
-    rows = ["| `docker run` … | tier | walls | contract | escape |", "|---|---|---|---|---|"]
-    for way in WAYS:
-        if way.refusal:
-            rows.append(f"| {way.name} | does not start | {way.refusal} | | |")
-        elif way.health:
-            walls = ", ".join(way.health["layers"])
-            counts = " | ".join(way.counts[suite] for suite in SUITES)
-            rows.append(f"| {way.name} | {way.health['tier']} | {walls} | {counts} |")
-    return "\n".join(rows)
+    way.doctor = json.loads(last_line(done.stdout))
+    note(way, ways.judge_doctor(way))
 
 
 def main():
@@ -230,6 +184,9 @@ def main():
     parser.add_argument("--port", type=int, default=18080)
     parser.add_argument("--doctor", action="store_true", help="ask the doctor, and run no suite")
     options = parser.parse_args()
+    chosen = [way for way in ways.make_ways() if re.search(options.only, way.name)]
+    if not chosen:
+        parser.error(f"no way's name matches {options.only!r}")
     image = options.image
     if not image:
         print("== docker build", flush=True)
@@ -238,16 +195,17 @@ def main():
             ["docker", "build", "--network=host", "-t", "snapjail", "."], cwd=ROOT, check=True
         )
         image = "snapjail"
-    ways = [way for way in WAYS if re.search(options.only, way.name)]
-    for way in ways:
+    for way in chosen:
         print(f"== {way.name}", flush=True)
         ask_doctor(way, image)
         if not options.doctor:
             (try_in_gvisor if way.is_in_gvisor else try_way)(way, image, options.port)
     size = int(docker("image", "inspect", "--format={{.Size}}", image)) / 1e6
-    print(f"\n{table()}\n\n{doctors_table(ways)}\n\nThe image: {size:.0f} MB.")
-    has_failed = any(re.search(r"[1-9]\d* failed", c) for w in ways for c in w.counts.values())
-    return 1 if has_failed or any(way.refusal or way.faults for way in ways) else 0
+    tables = [ways.start_table(chosen), ways.suites_table(chosen)] if not options.doctor else []
+    print("\n" + "\n\n".join([*tables, ways.doctors_table(chosen), f"The image: {size:.0f} MB."]))
+    faults = [f"{way.name}: {fault}" for way in chosen for fault in way.faults]
+    print("\n".join(["", *faults, f"{len(chosen)} ways, {len(faults)} faults"]))
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
