@@ -79,7 +79,7 @@ def make_ways():
             UNPRIVILEGED, REFUSED),
         Way("`--user 1000 --read-only --tmpfs /tmp --cap-drop ALL "
             "--security-opt no-new-privileges`", ["--user=1000", *UNPRIVILEGED],
-            Expected("process", NO_TMP | {"processes"}, skips_max=29)),
+            Expected("process", NO_TMP | {"processes", "modes"}, skips_max=30)),
         Way("`--cap-add SYS_ADMIN`", ["--cap-add=SYS_ADMIN", "--security-opt=apparmor=unconfined"],
             PLAIN),
         Way("in gVisor (`runsc`)", [], Expected("full", kernel="gvisor", skips_max=4),
@@ -114,7 +114,8 @@ def told(value):
 
 # The doctor's rows of what a job is promised, by the names that /health has for their absence.
 PROMISES = {"contract: /tmp": "tmp", "contract: /dev/shm": "dev_shm",
-            "contract: processes": "processes"}  # fmt: skip
+            "contract: processes": "processes", "contract: modes": "modes",
+            "contract: signals": "signals"}  # fmt: skip
 
 
 def judge_doctor(way):
