@@ -45,6 +45,9 @@ TEST(HostKind, RootWithoutCapabilitiesIsToBecomeSomebodyElse) {
 
     EXPECT_TRUE(advises(recognise_host(root, std::nullopt, no_namespaces), "as root",
                         "docker run --user 1000"));
+    // It is something else that is missing there.
+    std::vector<HostLayer> with_ids{layer(kOwnUidsLayer, true)};
+    EXPECT_TRUE(advises(recognise_host(root, std::nullopt, with_ids), "as root", "the reason"));
 }
 
 TEST(HostKind, APodIsToHaveAUserNamespace) {
@@ -63,6 +66,10 @@ TEST(HostKind, CloudRunsGenerationsAreToldApart) {
     EXPECT_TRUE(advises(recognise_host(first, Tier::kFull, no_cgroups), "first generation (gVisor)",
                         "execution-environment: gen2"));
     EXPECT_TRUE(advises(recognise_host(second, Tier::kFull, no_cgroups), "second generation", ""));
+    EXPECT_TRUE(advises(recognise_host(second, std::nullopt, no_cgroups), "second", "the reason"));
+    HostSigns knative{.is_cloud_run = true, .is_kubernetes = true};
+    EXPECT_TRUE(advises(recognise_host(knative, Tier::kProcess, no_namespaces), "Knative",
+                        "hostUsers: false"));
 }
 
 TEST(HostKind, GvisorHasNothingMoreToGive) {
@@ -78,6 +85,17 @@ TEST(HostKind, UbuntusRestrictionIsToldWithTheProfile) {
 
     EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kProcess, no_namespaces),
                         "Ubuntu's AppArmor restricts", "apparmor_parser -r"));
+    // In a container it goes by name; and only where Docker's own filter is not what is in the way.
+    const std::vector<HostLayer> restricted{layer("user namespace", true),
+                                            layer("private tmpfs", false)};
+    HostSigns container{.is_container = true, .restricts_user_namespaces = true};
+    HostSigns pod{.is_kubernetes = true, .restricts_user_namespaces = true};
+    EXPECT_TRUE(advises(recognise_host(container, Tier::kProcess, restricted), "Docker",
+                        "apparmor=snapjail"));
+    EXPECT_TRUE(advises(recognise_host(container, Tier::kProcess, no_namespaces), "Docker",
+                        "seccomp=unconfined"));
+    EXPECT_TRUE(
+        advises(recognise_host(pod, Tier::kProcess, restricted), "a pod", "appArmorProfile"));
     // The profile is loaded: nothing more to say of it.
     EXPECT_TRUE(advises(recognise_host(ubuntu, Tier::kFull, all), "service of systemd's", ""));
 }

@@ -222,8 +222,9 @@ constexpr ProbeRow kRows[] = {
     {"uts namespace", kUser | CLONE_NEWUTS, try_nothing, kAllowNamespaces},
     {"cgroup namespace", kUser, try_cgroup_namespace, kAllowNamespaces},
     {"private tmpfs", kMounts, try_tmpfs,
-     "docker run --security-opt apparmor=unconfined; Ubuntu 23.10 and later: sysctl -w "
-     "kernel.apparmor_restrict_unprivileged_userns=0"},
+     "docker run --security-opt apparmor=unconfined; Ubuntu 23.10 and later: the package's "
+     "AppArmor "
+     "profile (docs/systemd.md)"},
     {"read-only binds", kMounts, try_read_only_tree,
      "a kernel from 5.12 on, and a container's seccomp filter that allows mount_setattr"},
     {"pivot_root", kMounts, try_pivot_root,
@@ -263,22 +264,31 @@ struct Sysctl {
     const char* path;
     const char* name;
     const char* bad;
-    const char* good;
+    std::string_view remedy;
 };
 constexpr Sysctl kSysctls[] = {
-    {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0", "65536"},
-    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0", "1"},
-    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-     "kernel.apparmor_restrict_unprivileged_userns", "1", "0"},
+    {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0",
+     "sysctl -w user.max_user_namespaces=65536"},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0",
+     "sysctl -w kernel.unprivileged_userns_clone=1"},
 };
+// This one lets them be made, and worth nothing; a profile lifts it for one program.
+constexpr Sysctl kRestriction = {
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+    "kernel.apparmor_restrict_unprivileged_userns", "1",
+    "the package's AppArmor profile (docs/systemd.md); with sysctl -w "
+    "kernel.apparmor_restrict_unprivileged_userns=0 every program may make them"};
 
-const Sysctl* find_forbidding_sysctl() {
+const Sysctl* find_forbidding_sysctl(const ProbeRow& row, int error) {
     for (const Sysctl& sysctl : kSysctls) {
         if (sysctl_value(sysctl.path) == sysctl.bad) {
             return &sysctl;
         }
     }
-    return nullptr;
+    // Where the namespace itself is refused with EPERM it is a container's filter that does so.
+    bool can_be_restriction = row.namespaces != kUser || error == EACCES;
+    return can_be_restriction && sysctl_value(kRestriction.path) == kRestriction.bad ? &kRestriction
+                                                                                     : nullptr;
 }
 
 HostLayer examine(const ProbeRow& row) {
@@ -292,10 +302,10 @@ HostLayer examine(const ProbeRow& row) {
     }
     layer.detail = why_failed(error);
     layer.remedy = row.remedy;
-    const Sysctl* sysctl = find_forbidding_sysctl();
+    const Sysctl* sysctl = find_forbidding_sysctl(row, error);
     if ((row.namespaces & CLONE_NEWUSER) != 0 && sysctl != nullptr) {
         layer.detail += std::string("; ") + sysctl->name + " is " + sysctl->bad;
-        layer.remedy = std::string("sysctl -w ") + sysctl->name + "=" + sysctl->good;
+        layer.remedy = sysctl->remedy;
     }
     return layer;
 }
