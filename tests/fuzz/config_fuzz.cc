@@ -1,15 +1,18 @@
 // A configuration file, protobuf text or ProtoJSON: what is wrong is told with a place in the file,
 // what is accepted is a jail within its bounds, and says the same when it is written out again.
 
+#include <fcntl.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <string>
 
 #include "base/check.h"
+#include "base/syscall.h"
 #include "jail/nsjail/bpf_for_test.h"
 #include "jail/nsjail/config_file.h"
 #include "jail/nsjail/config_reader.h"
+#include "jail/root/host_path.h"
 #include "tests/fuzz/pieces.h"
 
 namespace snapjail::fuzz {
@@ -66,6 +69,17 @@ void check_limits(const jail::Limits& limits) {
     CHECK(limits.tmp_inodes_max >= 1 && limits.stack_bytes_max >= 1 << 20);
 }
 
+// By what it leads to: no link is left in it, and it is no file system of the kernel's own.
+void check_bind(const jail::Entry& entry) {
+    auto found = jail::resolve_host_path(entry.content);
+    CHECK(found && found->resolved == entry.content && found->is_directory == entry.is_directory);
+    for (const char* host : {"/proc", "/sys", "/dev", "/run"}) {
+        CHECK(entry.content != host && !entry.content.starts_with(std::string(host) + "/"));
+    }
+    UniqueFd fd = open_file(entry.content, O_PATH | O_NOFOLLOW).value();
+    CHECK(!jail::is_kernels_own(fd.get()));
+}
+
 void check_entries(const jail::JailSettings& jail) {
     for (const jail::Entry& entry : jail.entries) {
         CHECK(is_normal_path(entry.path) && !entry.path.starts_with("snapjail/"));
@@ -73,9 +87,7 @@ void check_entries(const jail::JailSettings& jail) {
         CHECK(entry.kind == jail::EntryKind::kFile || is_plain(entry.content));
         if (entry.kind == jail::EntryKind::kBind) {
             CHECK(entry.content.size() > 1 && is_normal_path(entry.content.substr(1)));
-            for (const char* host : {"/proc", "/sys", "/dev", "/run"}) {
-                CHECK(entry.content != host && !entry.content.starts_with(std::string(host) + "/"));
-            }
+            check_bind(entry);
         }
         for (const jail::Entry& other : jail.entries) {
             CHECK(&other == &entry || other.path != entry.path);

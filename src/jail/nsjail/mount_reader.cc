@@ -1,12 +1,13 @@
 // The mount fields: see settings_reader.h.
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <vector>
 
+#include "base/syscall.h"
 #include "jail/nsjail/settings_reader.h"
+#include "jail/root/host_path.h"
 
 namespace snapjail::jail::nsjail {
 namespace {
@@ -18,13 +19,7 @@ constexpr std::size_t kContentBytesMax = std::size_t{4} << 20;  // It is kept in
 // The jail has these already, and guests may write to them.
 constexpr auto kDevices = std::to_array<std::string_view>(
     {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"});
-// What is in them is the host's state: its processes, devices, sockets.
-constexpr auto kHostFolders =
-    std::to_array<std::string_view>({"/proc", "/sys", "/dev", "/run", "/var/run"});
-
-bool is_at_or_below(std::string_view path, std::string_view folder) {
-    return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
-}
+constexpr std::size_t kMountTableBytesMax = std::size_t{16} << 20;  // 100,000 mounts.
 
 // "/a//b/" becomes "/a/b"; nothing where it is relative or has "." or ".." in it.
 std::optional<std::string> normalized(const std::string& path) {
@@ -255,42 +250,54 @@ class MountReader {
             refuse_writable_bind(*source, destination);
             return;
         }
-        for (std::string_view folder : kHostFolders) {
-            if (is_at_or_below(*source, folder)) {
-                error("src", "what is in " + std::string(folder) +
-                                 " is the host's own state, and no guest's business" +
-                                 (folder == "/proc" ? "; say mount_proc: true" : ""));
-                return;
-            }
-        }
-        if (*source == "/") {
-            error("src", "the whole host would be readable, its secrets too; bind what is needed");
+        if (std::string why = why_not_for_guests(*source, ""); !why.empty()) {
+            error("src", why + (is_at_or_below(*source, "/proc") ? "; say mount_proc: true" : ""));
             return;
         }
         if (is_at_or_below(destination, "/tmp") || is_at_or_below(destination, "/proc")) {
             error("dst", destination + " would be covered by the guest's own file system there");
             return;
         }
-        struct stat status {};
-        if (::stat(source->c_str(), &status) != 0) {
-            if (mount.mandatory()) {
-                error("src", *source +
-                                 " cannot be found here; say mandatory: false if it may be "
-                                 "missing");
-            } else {
-                note("src", *source + " cannot be found here, and is left out");
-            }
-            return;
+        auto found = resolve_host_path(*source);
+        if (!found) {
+            report_missing(mount, *source, found.error());
+        } else if (is_for_guests(*source, *found)) {
+            add({.kind = EntryKind::kBind,
+                 .path = destination.substr(1),
+                 .content = found->resolved,
+                 .is_directory = found->is_directory,
+                 .is_noexec = mount.noexec()});
         }
-        if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
-            error("src", *source + " is neither a folder nor a file");
-            return;
+    }
+
+    void report_missing(const ::nsjail::MountPt& mount, const std::string& source,
+                        const Error& why) {
+        bool is_missing = why.sys_errno == ENOENT || why.sys_errno == ENOTDIR;
+        if (!is_missing) {
+            error("src", source + ": " + std::strerror(why.sys_errno));
+        } else if (mount.mandatory()) {
+            error("src", source +
+                             " cannot be found here; say mandatory: false if it may be "
+                             "missing");
+        } else {
+            note("src", source + " cannot be found here, and is left out");
         }
-        add({.kind = EntryKind::kBind,
-             .path = destination.substr(1),
-             .content = *source,
-             .is_directory = S_ISDIR(status.st_mode),
-             .is_noexec = mount.noexec()});
+    }
+
+    // By what it leads to, not by its name: a link to /proc is the host's /proc.
+    bool is_for_guests(const std::string& source, const HostPath& found) {
+        std::string name =
+            found.resolved == source ? source : source + " leads to " + found.resolved;
+        auto mounts = read_file("/proc/self/mountinfo", kMountTableBytesMax);
+        std::string why = why_not_for_guests(found.resolved, mounts ? *mounts : "");
+        if (!why.empty()) {
+            error("src", name + ": " + why);
+        } else if (!found.is_directory && !found.is_regular) {
+            error("src", name + (found.resolved == source ? " is" : ", which is") +
+                             " neither a folder nor a file");
+            return false;
+        }
+        return why.empty();
     }
 
     void refuse_writable_bind(const std::string& source, const std::string& destination) {

@@ -9,7 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cstring>
+
+#include "jail/root/host_path.h"
 
 // After linux/mount.h both would define MS_*: glibc's prototype is repeated here instead.
 extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
@@ -49,32 +52,85 @@ bool bind_by_name(int source_fd, const char* path) noexcept {
     return ::mount(name.data(), path, nullptr, MS_BIND, nullptr) == 0;
 }
 
-}  // namespace
-
-int open_bind_source(const char* path, std::uint64_t attributes) noexcept {
-    long fd = ::syscall(SYS_open_tree, AT_FDCWD, path,
-                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE));
-    if (fd < 0 && errno == ENOSYS) {
-        return ::open(path, O_PATH | O_CLOEXEC);
-    }
-    if (fd >= 0 && !restrict_detached_mount(static_cast<int>(fd), attributes)) {
-        int saved_errno = errno;
-        ::close(static_cast<int>(fd));
-        errno = saved_errno;
-        return -1;
-    }
-    return static_cast<int>(fd);
+void close_quietly(int fd) noexcept {
+    int saved_errno = errno;
+    ::close(fd);
+    errno = saved_errno;
 }
 
-bool place_bind_source(int source_fd, const char* path, std::uint64_t attributes) noexcept {
-    if (::syscall(SYS_move_mount, source_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0) {
+// -1 with errno, ELOOP for a link.
+int open_part(int folder, std::string_view name) noexcept {
+    std::array<char, NAME_MAX + 1> text{};
+    if (name.size() > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    std::memcpy(text.data(), name.data(), name.size());
+    int fd = ::openat(folder, text.data(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status {};
+    if (fd < 0 || (::fstat(fd, &status) == 0 && !S_ISLNK(status.st_mode))) {
+        return fd;
+    }
+    ::close(fd);
+    errno = ELOOP;
+    return -1;
+}
+
+}  // namespace
+
+// Part by part, because openat2(2) with RESOLVE_NO_SYMLINKS is not in every kernel (gVisor's).
+int open_without_links(int folder, std::string_view path) noexcept {
+    int at = path.starts_with('/') ? ::open("/", O_PATH | O_CLOEXEC)
+                                   : ::openat(folder, ".", O_PATH | O_CLOEXEC);
+    while (at >= 0 && !path.empty()) {
+        std::size_t end = path.find('/');
+        std::string_view name = path.substr(0, end);
+        path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
+        if (name.empty()) {
+            continue;
+        }
+        int next = open_part(at, name);
+        close_quietly(at);
+        at = next;
+    }
+    return at;
+}
+
+int open_bind_source(const char* path, std::uint64_t attributes) noexcept {
+    int place = open_without_links(AT_FDCWD, path);
+    if (place < 0) {
+        return -1;
+    }
+    if (is_kernels_own(place)) {
+        ::close(place);
+        errno = EPERM;
+        return -1;
+    }
+    constexpr auto kFlags =
+        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_RECURSIVE | AT_EMPTY_PATH);
+    auto fd = static_cast<int>(::syscall(SYS_open_tree, place, "", kFlags));
+    if (fd < 0 && errno == ENOSYS) {
+        return place;
+    }
+    close_quietly(place);
+    if (fd >= 0 && !restrict_detached_mount(fd, attributes)) {
+        close_quietly(fd);
+        return -1;
+    }
+    return fd;
+}
+
+bool place_bind_source(int source_fd, const BindTarget& target, std::uint64_t attributes) noexcept {
+    if (::syscall(SYS_move_mount, source_fd, "", target.folder, target.name,
+                  MOVE_MOUNT_F_EMPTY_PATH) == 0) {
         return true;
     }
-    if (errno != ENOSYS || !bind_by_name(source_fd, path)) {
+    if (errno != ENOSYS || !bind_by_name(source_fd, target.path)) {
         return false;
     }
-    return restrict_mount_point(
-        path, is_device(source_fd) ? attributes & ~std::uint64_t{MOUNT_ATTR_RDONLY} : attributes);
+    return restrict_mount_point(target.path, is_device(source_fd)
+                                                 ? attributes & ~std::uint64_t{MOUNT_ATTR_RDONLY}
+                                                 : attributes);
 }
 
 bool restrict_mount_point(const char* path, std::uint64_t attributes) noexcept {

@@ -46,48 +46,80 @@ bool write_all(int fd, const std::string& bytes) noexcept {
     return true;
 }
 
-bool place_file(const Entry& entry) noexcept {
-    int fd = ::open(entry.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                    entry.is_executable ? 0555 : 0444);
+void close_quietly(int fd) noexcept {
+    int saved_errno = errno;
+    ::close(fd);
+    errno = saved_errno;
+}
+
+bool place_file(const BindTarget& at, const Entry& entry) noexcept {
+    int fd = ::openat(at.folder, at.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                      entry.is_executable ? 0555 : 0444);
     if (fd < 0) {
         return false;
     }
     bool ok = write_all(fd, entry.content);
-    int saved_errno = errno;
-    ::close(fd);
-    errno = saved_errno;
+    close_quietly(fd);
     return ok;
 }
 
-bool place_mount(const Entry& entry) noexcept {
+bool place_mount(const BindTarget& at, const Entry& entry) noexcept {
     bool is_directory = entry.kind == EntryKind::kBind && entry.is_directory;
     if (is_directory) {
-        if (::mkdir(entry.path.c_str(), 0755) != 0) {
+        if (::mkdirat(at.folder, at.name, 0755) != 0) {
             return false;
         }
     } else {
-        int fd = ::open(entry.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+        int fd = ::openat(at.folder, at.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
         if (fd < 0) {
             return false;
         }
         ::close(fd);
     }
-    return place_bind_source(entry.source_fd, entry.path.c_str(), attributes_of(entry));
+    return place_bind_source(entry.source_fd, at, attributes_of(entry));
 }
 
-bool place(const Entry& entry) noexcept {
+bool place_at(const BindTarget& at, const Entry& entry) noexcept {
     switch (entry.kind) {
         case EntryKind::kDirectory:
-            return ::mkdir(entry.path.c_str(), 0755) == 0;
+            return ::mkdirat(at.folder, at.name, 0755) == 0;
         case EntryKind::kSymlink:
-            return ::symlink(entry.content.c_str(), entry.path.c_str()) == 0;
+            return ::symlinkat(entry.content.c_str(), at.folder, at.name) == 0;
         case EntryKind::kFile:
-            return place_file(entry);
+            return place_file(at, entry);
         case EntryKind::kBind:
         case EntryKind::kDevice:
-            return place_mount(entry);
+            return place_mount(at, entry);
     }
     return false;
+}
+
+// No link is followed: one that a configuration has laid into the tree would lead into the host,
+// which is still the root here.
+bool place(const Entry& entry) noexcept {
+    std::size_t slash = entry.path.rfind('/');
+    std::size_t parent_size = slash == std::string::npos ? 0 : slash;
+    int folder = open_without_links(AT_FDCWD, {entry.path.data(), parent_size});
+    if (folder < 0) {
+        return false;
+    }
+    const char* name = entry.path.c_str() + (slash == std::string::npos ? 0 : slash + 1);
+    bool ok = place_at({folder, name, entry.path.c_str()}, entry);
+    close_quietly(folder);
+    return ok;
+}
+
+// What was planned as a file or a folder may be another thing by now: a socket, say.
+bool is_as_planned(const Entry& entry) noexcept {
+    struct stat status {};
+    if (::fstat(entry.source_fd, &status) != 0) {
+        return false;
+    }
+    bool is_right = entry.kind == EntryKind::kDevice ? S_ISCHR(status.st_mode)
+                    : entry.is_directory             ? S_ISDIR(status.st_mode)
+                                                     : S_ISREG(status.st_mode);
+    errno = is_right ? errno : EINVAL;
+    return is_right;
 }
 
 bool mount_staging() noexcept {
@@ -114,7 +146,7 @@ SetupFailure open_sources(RootTree& tree) noexcept {
             continue;
         }
         entry.source_fd = open_bind_source(entry.content.c_str(), attributes_of(entry));
-        if (entry.source_fd < 0) {
+        if (entry.source_fd < 0 || !is_as_planned(entry)) {
             return failure(SetupStep::kOpenTree);
         }
     }
