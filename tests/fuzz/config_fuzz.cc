@@ -90,7 +90,7 @@ void check_entries(const jail::JailSettings& jail) {
             check_bind(entry);
         }
         for (const jail::Entry& other : jail.entries) {
-            CHECK(&other == &entry || other.path != entry.path);
+            CHECK(&other == &entry || !jail::is_at_or_below(other.path, entry.path));
         }
     }
     CHECK(jail.tmpfs.size() <= jail::kTmpfsMax);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <climits>
 #include <cstring>
 #include <vector>
 
@@ -59,6 +60,29 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return unit.empty() ? std::optional(number) : std::nullopt;
 }
 
+// What the interpreter, its libraries and our own files stand below: only a bind of a folder can
+// take their place.
+constexpr auto kSystemFolders =
+    std::to_array<std::string_view>({"/etc", "/usr", "/usr/bin", "/usr/lib", "/lib", "/lib64"});
+
+enum class Kind : unsigned char { kLink, kFile, kTmpfs, kProc, kBind };
+
+const char* name_of(Kind kind) {
+    switch (kind) {
+        case Kind::kLink:
+            return "link";
+        case Kind::kFile:
+            return "file";
+        case Kind::kTmpfs:
+            return "tmpfs";
+        case Kind::kProc:
+            return "procfs";
+        case Kind::kBind:
+            return "bind";
+    }
+    return "mount";
+}
+
 class MountReader {
   public:
     MountReader(ConfigText& text, const Surroundings& surroundings, FileSettings& settings)
@@ -82,29 +106,139 @@ class MountReader {
 
     void read_one(const ::nsjail::MountPt& mount) {
         auto destination = read_destination(mount);
-        if (!destination) {
+        auto kind = read_kind(mount);
+        if (!destination || !kind) {
             return;
         }
-        if (mount.is_symlink()) {
-            add({.kind = EntryKind::kSymlink,
-                 .path = destination->substr(1),
-                 .content = mount.src()});
-        } else if (mount.has_src_content()) {
-            read_content(mount, *destination);
-        } else if (mount.fstype() == "tmpfs") {
-            read_tmpfs(mount, *destination);
-        } else if (mount.fstype() == "proc") {
-            read_proc(*destination);
-        } else if (mount.is_bind()) {
-            read_bind(mount, *destination);
-        } else if (mount.fstype().empty()) {
+        switch (*kind) {
+            case Kind::kLink:
+                read_link(mount, *destination);
+                break;
+            case Kind::kFile:
+                read_content(mount, *destination);
+                break;
+            case Kind::kTmpfs:
+                read_tmpfs(mount, *destination);
+                break;
+            case Kind::kProc:
+                read_proc(*destination);
+                break;
+            case Kind::kBind:
+                read_bind(mount, *destination);
+                break;
+        }
+        note_what_has_no_effect(mount, *kind);
+    }
+
+    // Which of the things it is. nsjail lets one of two win; here that would be silent.
+    std::optional<Kind> read_kind(const ::nsjail::MountPt& mount) {
+        struct Given {
+            Kind kind;
+            const char* field;
+            bool is_given;
+        };
+        Kind by_type = mount.fstype() == "proc" ? Kind::kProc : Kind::kTmpfs;
+        const auto all =
+            std::to_array<Given>({{Kind::kLink, "is_symlink", mount.is_symlink()},
+                                  {Kind::kFile, "src_content", mount.has_src_content()},
+                                  {by_type, "fstype", !mount.fstype().empty()},
+                                  {Kind::kBind, "is_bind", mount.is_bind()}});
+        const Given* first = nullptr;
+        bool is_one = true;
+        for (const Given& one : all) {
+            if (!one.is_given) {
+                continue;
+            }
+            if (first == nullptr) {
+                first = &one;
+            } else if (first->kind == Kind::kFile && one.kind == Kind::kBind) {
+                note("is_bind", "is_bind has no effect: src_content makes a file");
+            } else {
+                error(one.field, std::string(one.field) + " and " + first->field +
+                                     " make different things of one mount; keep one");
+                is_one = false;
+            }
+        }
+        if (first == nullptr) {
             error("dst",
                   "this mounts nothing: say is_bind: true, fstype: \"tmpfs\", src_content "
                   "or is_symlink: true");
-        } else {
+            return std::nullopt;
+        }
+        if (first->kind == by_type && mount.fstype() != "tmpfs" && mount.fstype() != "proc") {
             error("fstype", "a jail has no file system of type " + mount.fstype() +
                                 "; known are tmpfs and proc");
+            return std::nullopt;
         }
+        if (first->kind == Kind::kFile && !mount.src().empty()) {
+            error("src", "src and src_content make different things of one mount; keep one");
+            is_one = false;
+        }
+        return is_one ? std::optional(first->kind) : std::nullopt;
+    }
+
+    // A value that is given, is not nsjail's default, and changes nothing here.
+    void note_what_has_no_effect(const ::nsjail::MountPt& mount, Kind kind) {
+        const char* name = name_of(kind);
+        bool is_bind = kind == Kind::kBind;
+        bool takes_source = is_bind || kind == Kind::kLink;
+        auto note_text = [&](const char* field, const std::string& text, bool has_effect) {
+            if (!text.empty() && !has_effect) {
+                note(field, std::string(field) + " has no effect on a " + name);
+            }
+        };
+        note_text("options", mount.options(), kind == Kind::kTmpfs);
+        note_text("prefix_src_env", mount.prefix_src_env(), takes_source);
+        // "none" and the like are what mount(8) wants.
+        bool is_placeholder = mount.src() == "none" || mount.src() == mount.fstype();
+        note_text("src", mount.src(), takes_source || is_placeholder || kind == Kind::kFile);
+        auto note_flag = [&](const char* field, bool is_given, bool value, bool always) {
+            if (is_given && value != always) {
+                note(field, std::string(field) + " has no effect: of a " + name + " it is always " +
+                                (always ? "true" : "false"));
+            }
+        };
+        bool is_link = kind == Kind::kLink;
+        note_flag("nosuid", mount.has_nosuid(), mount.nosuid(), !is_link);
+        note_flag("nodev", mount.has_nodev(), mount.nodev(), !is_link);
+        note_flag("noexec", mount.has_noexec() && !is_bind, mount.noexec(), !is_link);
+        bool is_writable = kind == Kind::kTmpfs || kind == Kind::kFile || is_bind;  // Or refused.
+        note_flag("rw", mount.has_rw() && !is_writable, mount.rw(), false);
+        note_flag("mandatory", mount.has_mandatory() && !is_bind, mount.mandatory(), true);
+        bool is_folder = kind == Kind::kTmpfs || kind == Kind::kProc;
+        note_flag("is_dir", mount.has_is_dir() && !is_bind, mount.is_dir(), is_folder);
+    }
+
+    // Where a jail's own things are, without which no guest would start. `what` is to stand there.
+    bool is_free_for(const char* what, const std::string& destination) {
+        for (const char* own : {"/tmp", "/proc"}) {
+            if (is_at_or_below(destination, own)) {
+                error("dst",
+                      destination + " would be covered by the guest's own file system there");
+                return false;
+            }
+        }
+        bool is_link_of_ours = false;
+        for (const char* link :
+             {"/dev/shm", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"}) {
+            is_link_of_ours =
+                is_link_of_ours || (is_at_or_below(destination, link) && destination != link &&
+                                    !is_entry(std::string(link).substr(1)));
+        }
+        if (is_link_of_ours) {
+            error("dst", destination + " lies below a link of the jail's own");
+        } else if (destination == "/dev") {
+            error("dst", "/dev is the jail's own, with null, zero, full, random and urandom");
+        } else if (std::find(kDevices.begin(), kDevices.end(), destination) != kDevices.end()) {
+            error("dst", destination + " is a device of the jail's own");
+        } else if (std::find(kSystemFolders.begin(), kSystemFolders.end(), destination) !=
+                   kSystemFolders.end()) {
+            error("dst", "no guest could start with a " + std::string(what) + " at " + destination +
+                             ", where the interpreter's files are");
+        } else {
+            return true;
+        }
+        return false;
     }
 
     std::optional<std::string> prefixed(const std::string& variable, const char* field,
@@ -146,12 +280,24 @@ class MountReader {
         return destination;
     }
 
+    void read_link(const ::nsjail::MountPt& mount, const std::string& destination) {
+        auto target = prefixed(mount.prefix_src_env(), "prefix_src_env", mount.src());
+        if (target && target->empty()) {
+            error("dst", "a link needs src: where it leads to");
+        } else if (target && target->size() >= PATH_MAX) {
+            error("src", "src must be shorter than 4096 bytes");
+        } else if (target && (destination == "/lib" || destination == "/lib64" ||
+                              is_free_for("link", destination))) {
+            add({.kind = EntryKind::kSymlink, .path = destination.substr(1), .content = *target});
+        }
+    }
+
     void read_content(const ::nsjail::MountPt& mount, const std::string& destination) {
         if (mount.src_content().size() > kContentBytesMax) {
             error("src_content", "src_content is larger than 4 MiB; bind a file");
         } else if (mount.rw()) {
             error("rw", "a file of the jail's root cannot be writable; /tmp is");
-        } else {
+        } else if (is_free_for("file", destination)) {
             add({.kind = EntryKind::kFile,
                  .path = destination.substr(1),
                  .content = mount.src_content()});
@@ -190,9 +336,7 @@ class MountReader {
         } else if (destination.size() >= kTmpfsPathBytesMax) {
             error("dst", "the path of a tmpfs must be shorter than " +
                              std::to_string(kTmpfsPathBytesMax) + " bytes");
-        } else if (is_at_or_below(destination, "/tmp") || is_at_or_below(destination, "/proc")) {
-            error("dst", destination + " would lie in a file system of the guest's own");
-        } else {
+        } else if (is_free_for("tmpfs", destination)) {
             add({.kind = EntryKind::kDirectory, .path = destination.substr(1), .content = {}});
             settings_.jail.tmpfs.push_back(tmpfs);
         }
@@ -254,20 +398,25 @@ class MountReader {
             error("src", why + (is_at_or_below(*source, "/proc") ? "; say mount_proc: true" : ""));
             return;
         }
-        if (is_at_or_below(destination, "/tmp") || is_at_or_below(destination, "/proc")) {
-            error("dst", destination + " would be covered by the guest's own file system there");
-            return;
-        }
         auto found = resolve_host_path(*source);
         if (!found) {
             report_missing(mount, *source, found.error());
-        } else if (is_for_guests(*source, *found)) {
+        } else if (is_for_guests(*source, *found) && is_free_for_bind(destination, *found)) {
+            if (mount.has_is_dir() && mount.is_dir() != found->is_directory) {
+                note("is_dir", "is_dir has no effect: a bind is what its source is");
+            }
             add({.kind = EntryKind::kBind,
                  .path = destination.substr(1),
                  .content = found->resolved,
                  .is_directory = found->is_directory,
                  .is_noexec = mount.noexec()});
         }
+    }
+
+    bool is_free_for_bind(const std::string& destination, const HostPath& found) {
+        bool is_system = std::find(kSystemFolders.begin(), kSystemFolders.end(), destination) !=
+                         kSystemFolders.end();
+        return (is_system && found.is_directory) || is_free_for("file", destination);
     }
 
     void report_missing(const ::nsjail::MountPt& mount, const std::string& source,
@@ -325,21 +474,32 @@ class MountReader {
         places_.push_back(at("dst"));
     }
 
-    // A bound folder, or a tmpfs, hides what the file places below it.
+    bool is_entry(const std::string& path) const {
+        return std::any_of(settings_.jail.entries.begin(), settings_.jail.entries.end(),
+                           [&](const Entry& entry) { return entry.path == path; });
+    }
+
+    // A bound folder, or a tmpfs, hides what the file places below it; below a link it would be
+    // made where that leads, and below a file nothing can be.
     void refuse_what_is_covered() {
         for (const Entry& cover : settings_.jail.entries) {
-            bool is_bind = cover.kind == EntryKind::kBind && cover.is_directory;
-            bool is_tmpfs = cover.kind == EntryKind::kDirectory;
             for (std::size_t i = 0; i < settings_.jail.entries.size(); ++i) {
                 const Entry& entry = settings_.jail.entries[i];
-                if (&entry != &cover && (is_bind || is_tmpfs) &&
-                    is_at_or_below(entry.path, cover.path)) {
+                if (&entry != &cover && is_at_or_below(entry.path, cover.path)) {
                     text_.diagnostics.error(places_[i], "/" + entry.path + " lies below /" +
-                                                            cover.path +
-                                                            ", which is mounted over it");
+                                                            cover.path + ", which is " +
+                                                            describe_cover(cover));
                 }
             }
         }
+    }
+
+    static std::string describe_cover(const Entry& cover) {
+        if (cover.kind == EntryKind::kSymlink) {
+            return "a link to " + cover.content + "; say where that leads";
+        }
+        bool is_folder = cover.kind == EntryKind::kDirectory || cover.is_directory;
+        return cover.kind == EntryKind::kFile || !is_folder ? "a file" : "mounted over it";
     }
 
     ConfigText& text_;

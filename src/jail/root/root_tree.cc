@@ -61,24 +61,52 @@ class Planner {
         add(std::move(entry));
     }
 
-    RootTree finish() && {
+    Result<RootTree> finish() && {
         RootTree tree;
-        std::string covered;  // The last bound directory: what lies below it is there already.
-        // A map orders by bytes, and '/' sorts below every letter but above '-' and '.': so compare
-        // by components, else "a-b" would come between "a" and "a/b".
-        for (auto& [path, entry] : entries_) {
-            if (!covered.empty() && path.starts_with(covered)) {
-                continue;
+        for (const auto& [path, entry] : entries_) {
+            if (TRY(is_placed(entry))) {
+                tree.entries.push_back(entry);
             }
-            if (entry.kind == EntryKind::kBind && entry.is_directory) {
-                covered = path + "/";
-            }
-            tree.entries.push_back(std::move(entry));
         }
         return tree;
     }
 
   private:
+    // False for what a bound folder holds already. An error where it could not be placed, and where
+    // the operator's own would be hidden or would hide what is needed: nothing of it goes silently.
+    Result<bool> is_placed(const Entry& entry) const {
+        std::string name = "/" + entry.path;
+        for (std::size_t slash = entry.path.find('/'); slash != std::string::npos;
+             slash = entry.path.find('/', slash + 1)) {
+            const Entry& above = entries_.at(entry.path.substr(0, slash));
+            std::string place = name + " lies below /" + above.path;
+            if (above.kind == EntryKind::kSymlink) {
+                return conflict(place + ", which is a link to " + above.content);
+            }
+            bool is_folder = above.kind == EntryKind::kDirectory ||
+                             (above.kind == EntryKind::kBind && above.is_directory);
+            if (!is_folder) {
+                return conflict(place + ", which is a file");
+            }
+            if (above.kind == EntryKind::kBind && entry.is_fixed) {
+                return conflict(place + ", which is bound as a whole: choose another place");
+            }
+            if (above.kind == EntryKind::kBind) {
+                return false;
+            }
+            if (above.is_fixed) {
+                return conflict("a tmpfs at /" + above.path + " would hide " + name +
+                                ", which guests need");
+            }
+        }
+        return true;
+    }
+    static Error conflict(std::string detail) {
+        return {ErrorKind::kInvalid, "plan the jail's root", 0, std::move(detail)};
+    }
+
+    // A map of plain strings would order '/' below every letter but above '-' and '.': "a-b" would
+    // come between "a" and "a/b".
     struct ByComponent {
         bool operator()(const std::string& a, const std::string& b) const {
             return std::lexicographical_compare(
@@ -226,29 +254,53 @@ void add_devices(Planner& planner) {
     planner.add({.kind = EntryKind::kSymlink, .path = "dev/stderr", .content = "/proc/self/fd/2"});
 }
 
+constexpr auto kLinkedFolders = std::to_array<const char*>({"bin", "lib", "lib64", "sbin"});
+
+// Of one of the above on this host; empty where it is a folder, or is not there.
+std::string link_target(const std::string& folder) {
+    std::error_code no_link;
+    return std::filesystem::read_symlink("/" + folder, no_link).string();
+}
+
+// The operator's own. What is named below /bin, where that is a link, stands where it leads.
+Result<void> add_first(Planner& planner, std::vector<Entry> first) {
+    std::set<std::string> named;
+    for (const Entry& entry : first) {
+        named.insert(entry.path);
+    }
+    for (Entry& entry : first) {
+        std::size_t slash = entry.path.find('/');
+        std::string top = entry.path.substr(0, slash);
+        bool is_linked =
+            std::find(kLinkedFolders.begin(), kLinkedFolders.end(), top) != kLinkedFolders.end();
+        std::string target =
+            is_linked && slash != std::string::npos && !named.contains(top) ? link_target(top) : "";
+        if (!target.empty()) {
+            std::string given = entry.path;
+            entry.path = target.substr(target.starts_with('/') ? 1 : 0) + given.substr(slash);
+            if (named.contains(entry.path)) {
+                return Error{ErrorKind::kInvalid, "plan the jail's root", 0,
+                             "/" + given + " and /" + entry.path + " are one place"};
+            }
+        }
+        entry.is_fixed = true;
+        planner.add(std::move(entry));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnFile> own_files,
                                 std::vector<Entry> first) {
     Planner planner;
-    for (Entry& entry : first) {
-        entry.is_fixed = true;
-        planner.add(std::move(entry));
-    }
+    TRY(add_first(planner, std::move(first)));
     planner.add_directory("tmp");
     planner.add_directory("proc");
     // Merged or not, /bin and /lib lead where they lead on the host: programs name both forms.
-    for (const char* folder : {"/bin", "/lib", "/lib64", "/sbin"}) {
-        struct stat status {};
-        if (::lstat(folder, &status) == 0 && S_ISLNK(status.st_mode)) {
-            std::array<char, PATH_MAX> target{};
-            ssize_t size = ::readlink(folder, target.data(), target.size());
-            if (size > 0) {
-                planner.add(
-                    {.kind = EntryKind::kSymlink,
-                     .path = folder + 1,
-                     .content = std::string(target.data(), static_cast<std::size_t>(size))});
-            }
+    for (const char* folder : kLinkedFolders) {
+        if (std::string target = link_target(folder); !target.empty()) {
+            planner.add({.kind = EntryKind::kSymlink, .path = folder, .content = target});
         }
     }
     for (const std::string& path : interpreter.paths) {
@@ -263,7 +315,7 @@ Result<RootTree> plan_root_tree(const Interpreter& interpreter, std::vector<OwnF
                      .content = std::move(file.content),
                      .is_executable = true});
     }
-    RootTree tree = std::move(planner).finish();
+    RootTree tree = TRY(std::move(planner).finish());
     for (const OwnFile& file : own_files) {
         auto is_it = [&](const Entry& entry) { return entry.path == file.path; };
         if (std::none_of(tree.entries.begin(), tree.entries.end(), is_it)) {

@@ -35,13 +35,13 @@ class RootTreeTest : public testing::Test {
     }
 
     // Plans `names` below the base (or absolute ones); null with the errno kept if that fails.
-    const RootTree* plan(const std::vector<std::string>& names,
-                         std::vector<OwnFile> own_files = {}) {
+    const RootTree* plan(const std::vector<std::string>& names, std::vector<OwnFile> own_files = {},
+                         std::vector<Entry> first = {}) {
         Interpreter interpreter;
         for (const std::string& name : names) {
             interpreter.paths.push_back(name.starts_with('/') ? name : at(name));
         }
-        auto tree = plan_root_tree(interpreter, std::move(own_files));
+        auto tree = plan_root_tree(interpreter, std::move(own_files), std::move(first));
         if (!tree) {
             error_ = tree.error();
             return nullptr;
@@ -328,6 +328,51 @@ TEST_F(RootTreeTest, AnOwnFileThatABindWouldHideIsAnError) {
 
     ASSERT_TRUE(error_);
     EXPECT_NE(error_->detail.find("lib/ours/a.py"), std::string::npos);
+}
+
+// What the plan says where the operator has `entry` and the interpreter needs `lib`.
+class OperatorsEntryTest : public RootTreeTest {
+  protected:
+    std::string conflict(Entry entry) {
+        make_folder("lib/python");
+        error_.reset();
+        return plan({"lib"}, {}, {std::move(entry)}) != nullptr ? "" : error_->detail;
+    }
+    std::string path(const std::string& name) const { return at(name).substr(1); }
+};
+
+TEST_F(OperatorsEntryTest, ThatABoundFolderWouldHideIsAnError) {
+    EXPECT_EQ(conflict({.kind = EntryKind::kFile, .path = path("lib/new"), .content = "x"}),
+              at("lib/new") + " lies below " + at("lib") +
+                  ", which is bound as a whole: choose another place");
+    EXPECT_EQ(conflict({.kind = EntryKind::kFile, .path = path("library"), .content = "x"}), "");
+}
+
+TEST_F(OperatorsEntryTest, ThatWouldHideWhatGuestsNeedIsAnError) {
+    EXPECT_NE(conflict({.kind = EntryKind::kDirectory, .path = base_.substr(1), .content = {}})
+                  .find("a tmpfs at " + base_ + " would hide " + at("lib")),
+              std::string::npos);
+    EXPECT_NE(conflict({.kind = EntryKind::kFile, .path = base_.substr(1), .content = "x"})
+                  .find("which is a file"),
+              std::string::npos);
+    EXPECT_NE(conflict({.kind = EntryKind::kSymlink, .path = base_.substr(1), .content = "/x"})
+                  .find("which is a link to /x"),
+              std::string::npos);
+    EXPECT_EQ(conflict({.kind = EntryKind::kDirectory, .path = path("other"), .content = {}}), "");
+}
+
+TEST_F(OperatorsEntryTest, BelowAFolderThatIsALinkStandsWhereTheLinkLeads) {
+    std::error_code no_link;
+    std::string target = std::filesystem::read_symlink("/bin", no_link);
+    if (no_link || target != "usr/bin") {
+        GTEST_SKIP() << "/bin is no link to usr/bin here";
+    }
+
+    EXPECT_EQ(conflict({.kind = EntryKind::kFile, .path = "bin/tool", .content = "x"}), "");
+
+    EXPECT_EQ(kind_at("/usr/bin/tool"), "file");
+    EXPECT_EQ(kind_at("/bin/tool"), "");
+    EXPECT_EQ(kind_at("/bin"), "link to usr/bin");
 }
 
 }  // namespace
