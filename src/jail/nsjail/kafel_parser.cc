@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <numeric>
 
 #include "jail/nsjail/kafel_lexer.h"
 #include "jail/nsjail/kafel_policy.h"
@@ -16,7 +17,9 @@ namespace snapjail::jail::nsjail {
 namespace {
 
 constexpr int kDepthMax = 200;              // Kafel's own.
-constexpr std::size_t kFiltersMax = 4'096;  // USE in USE doubles: more fits no program anyway.
+constexpr std::size_t kFiltersMax = 4'096;  // More fits no program anyway.
+// USE in USE doubles, rules without filters too; and each of many policies may paste a large one.
+constexpr std::size_t kPastedMax = 65'536;
 constexpr std::uint64_t kActionDataMax = 65'535;
 
 struct Action {
@@ -209,7 +212,27 @@ class Parser {
             bool keeps_number = name.text != "TRACE";
             return action.value | static_cast<std::uint32_t>(keeps_number ? number : 0);
         }
-        stop("an action, USE, POLICY or DEFAULT is expected before \"" + name.text + "\"");
+        stop("an action, USE, POLICY or DEFAULT is expected before \"" + name.text + "\"" +
+             describe_upper_case(name.text));
+    }
+
+    // Keywords are upper-case words, and a usual mistake is to write them as C does.
+    static std::string describe_upper_case(const std::string& given) {
+        std::string word = given;
+        for (char& letter : word) {
+            letter =
+                letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+        }
+        bool is_keyword = word == "USE" || word == "POLICY" || word == "DEFAULT";
+        bool is_action = std::any_of(kActions.begin(), kActions.end(),
+                                     [&](const Action& action) { return action.name == word; });
+        return word != given && (is_keyword || is_action) ? "; did you mean " + word + "?" : "";
+    }
+
+    static std::size_t filters_of(const Rules& rules) {
+        return std::accumulate(
+            rules.begin(), rules.end(), std::size_t{0},
+            [](std::size_t sum, const KafelRule& rule) { return sum + rule.filters.size(); });
     }
 
     void read_rule(Rules& rules) {
@@ -221,14 +244,11 @@ class Parser {
                 error(at, "there is no policy " + name + " above");
                 return;
             }
+            pasted_ += used->second.size() + filters_of(used->second);
+            if (pasted_ > kPastedMax) {
+                stop("USE pastes more than 65536 rules and filters");
+            }
             rules.insert(rules.end(), used->second.begin(), used->second.end());
-            std::size_t filters = 0;
-            for (const KafelRule& rule : rules) {
-                filters += rule.filters.size();
-            }
-            if (filters > kFiltersMax) {
-                stop("more than 4096 filters, with what USE pastes");
-            }
             return;
         }
         KafelRule rule{.action = read_action(), .filters = {}};
@@ -527,6 +547,7 @@ class Parser {
     std::size_t next_ = 0;
     std::map<std::string, std::uint64_t> constants_;
     std::map<std::string, Rules> policies_;
+    std::size_t pasted_ = 0;  // By USE, in the whole text.
     bool has_default_ = false;
     std::vector<SyscallArgument> arguments_;  // Of the filter that is being read.
     bool has_names_ = false;

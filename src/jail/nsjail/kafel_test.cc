@@ -188,7 +188,8 @@ TEST(Kafel, MistakesAreToldWithTheirPlace) {
     EXPECT_EQ(first_error("ALLOW { fsync(a, a) }"),
               "policy:1:18: error: there are two arguments a");
     EXPECT_EQ(first_error("allow { read }"),
-              "policy:1:1: error: an action, USE, POLICY or DEFAULT is expected before \"allow\"");
+              "policy:1:1: error: an action, USE, POLICY or DEFAULT is expected before \"allow\"; "
+              "did you mean ALLOW?");
 }
 
 TEST(Kafel, ADefinedNameIsANumberWhereverItStands) {
@@ -286,12 +287,36 @@ TEST(Kafel, WhatIsNestedTooDeepOrDoublesTooOftenIsRefused) {
               std::string::npos);
     EXPECT_NE(first_error("ALLOW { read { " + std::string(10'000, '(') + " } }").find("200"),
               std::string::npos);
-    std::string doubling = "POLICY p0 { ALLOW { read } }\n";
-    for (int i = 1; i < 40; ++i) {
-        std::string last = "p" + std::to_string(i - 1);
-        doubling += "POLICY p" + std::to_string(i) + " { USE " + last + ", USE " + last + " }\n";
+    for (const char* rule : {"ALLOW { read }", "ALLOW {}"}) {
+        std::string doubling = std::string("POLICY p0 { ") + rule + " }\n";
+        for (int i = 1; i < 40; ++i) {
+            std::string last = "p" + std::to_string(i - 1);
+            doubling +=
+                "POLICY p" + std::to_string(i) + " { USE " + last + ", USE " + last + " }\n";
+        }
+        EXPECT_NE(first_error(doubling + "USE p39").find("65536"), std::string::npos) << rule;
     }
-    EXPECT_NE(first_error(doubling + "USE p39").find("4096"), std::string::npos);
+}
+
+TEST(Kafel, UseMayPasteAsMuchAsFitsInAllAndNoMore) {
+    std::string large = "POLICY large {";
+    for (int i = 0; i < 512; ++i) {
+        large += " ALLOW {}";
+    }
+    large += " }\n";
+    for (int i = 0; i < 128; ++i) {
+        large += "USE large\n";
+    }
+    Diagnostics none;
+    EXPECT_TRUE(parse_kafel(large + "DEFAULT ALLOW", none));
+    EXPECT_NE(first_error(large + "USE large DEFAULT ALLOW").find("65536"), std::string::npos);
+}
+
+TEST(Kafel, AKeywordInLowerCaseIsToldWithItsUpperCase) {
+    EXPECT_NE(first_error("default ALLOW").find("did you mean DEFAULT?"), std::string::npos);
+    EXPECT_NE(first_error("errno(1) { read }").find("did you mean ERRNO?"), std::string::npos);
+    EXPECT_EQ(first_error("POLICY a { POLICY b {} }").find("did you mean"), std::string::npos);
+    EXPECT_EQ(first_error("allways { read }").find("did you mean"), std::string::npos);
 }
 
 TEST(Kafel, NoTextEndsTheReader) {
