@@ -10,6 +10,7 @@ to them is in build/fuzz/work/TARGET, never in the repository.
 import argparse
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,9 @@ TARGETS = {"http": 2048, "request": 512, "guest": 1024, "config": 4096, "kafel":
 MORE_SEEDS = {"config": "tests/nsjail/*.cfg"}  # What stands elsewhere already.
 SECONDS_PER_INPUT_MAX = 10
 MEGABYTES_MAX = 2048
+# A reader that calls itself without a bound would fill the usual 8 MB only with an input that is
+# longer than those above.
+STACK_BYTES = 1 << 20
 REPORT_LINES = 25
 # A check says the same of the same code: its inputs are drawn alike each time. A search's are not.
 CHECK_SEED, RANDOM_SEED = 1, 0
@@ -57,6 +61,10 @@ def command_of(target, *more):
              "-print_final_stats=1", "-use_value_profile=1"]
     flags += [f"-dict={dictionary}"] if dictionary.exists() else []
     return [str(BUILD / "tests" / "fuzz" / f"{target}_fuzz"), *flags, *map(str, more)]
+
+
+def bound_stack():
+    resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, resource.RLIM_INFINITY))
 
 
 def figures(report):
@@ -92,7 +100,7 @@ def fuzz(target, seconds, is_search):
     seed = RANDOM_SEED if is_search else CHECK_SEED
     process = subprocess.run(
         command_of(target, f"-max_total_time={seconds}", f"-seed={seed}", folder),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, preexec_fn=bound_stack)
     report = process.stdout.decode(errors="replace")
     (WORK / f"{target}.log").write_text(report)
     failure = explain(target, report) if process.returncode else ""

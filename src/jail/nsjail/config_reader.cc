@@ -1,6 +1,9 @@
 #include "jail/nsjail/config_reader.h"
 
 #include <array>
+#include <cctype>
+#include <charconv>
+#include <cstdint>
 #include <vector>
 
 #include "jail/nsjail/spelling.h"
@@ -54,6 +57,46 @@ std::string describe_unknown_field(std::string_view name,
     }
     std::string_view nearest = nearest_word(name, known);
     return nearest.empty() ? text : text + "; did you mean \"" + std::string(nearest) + "\"?";
+}
+
+std::string describe_unknown_value(std::string_view shown,
+                                   const google::protobuf::EnumDescriptor& type) {
+    std::string known;
+    for (int i = 0; i < type.value_count(); ++i) {
+        known += (known.empty() ? "" : ", ") + type.value(i)->name();
+    }
+    return std::string(shown) + " is none of: " + known;
+}
+
+Escape measure_escape(std::string_view text) {
+    char kind = text.size() > 1 ? text[1] : '\0';
+    auto count_digits = [&](std::size_t from, std::size_t at_most, int base) {
+        std::size_t count = 0;
+        for (; count < at_most && from + count < text.size(); ++count) {
+            char c = text[from + count];
+            bool is_digit = base == 8 ? c >= '0' && c <= '7'
+                                      : std::isxdigit(static_cast<unsigned char>(c)) != 0;
+            if (!is_digit) {
+                break;
+            }
+        }
+        return count;
+    };
+    if (kind == 'x' || kind == 'X') {
+        return {2 + count_digits(2, 2, 16), 1};
+    }
+    if (kind == 'u' || kind == 'U') {
+        std::size_t digits = count_digits(2, kind == 'u' ? 4 : 8, 16);
+        std::uint32_t character = 0;
+        std::from_chars(text.data() + 2, text.data() + 2 + digits, character, 16);
+        std::size_t bytes = character < 0x80      ? 1
+                            : character < 0x800   ? 2
+                            : character < 0x10000 ? 3
+                                                  : 4;
+        return {2 + digits, bytes};
+    }
+    std::size_t octal = count_digits(1, 3, 8);
+    return octal > 0 ? Escape{1 + octal, 1} : Escape{};
 }
 
 ConfigText read_config_text(const std::string& text) {

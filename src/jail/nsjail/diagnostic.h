@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace snapjail::jail::nsjail {
@@ -22,6 +23,32 @@ struct Position {
         return line != other.line ? line < other.line : column < other.column;
     }
 };
+
+// The place after `sign`. Columns count characters, as editors show them, not bytes of UTF-8.
+inline Position after(Position at, char sign) {
+    bool is_continuation = (static_cast<unsigned char>(sign) & 0xc0) == 0x80;
+    return sign == '\n' ? Position{at.line + 1, 1}
+                        : Position{at.line, at.column + (is_continuation ? 0 : 1)};
+}
+
+// Of a byte of a text.
+inline Position position_in(std::string_view text, std::size_t offset) {
+    Position at{1, 1};
+    for (std::size_t i = 0; i < offset && i < text.size(); ++i) {
+        at = after(at, text[i]);
+    }
+    return at;
+}
+
+// The byte that stands there: the inverse of position_in().
+inline std::size_t offset_in(std::string_view text, Position wanted) {
+    Position at{1, 1};
+    std::size_t offset = 0;
+    for (; offset < text.size() && at < wanted; ++offset) {
+        at = after(at, text[offset]);
+    }
+    return offset;
+}
 
 struct Diagnostic {
     Severity severity = Severity::kNote;

@@ -43,8 +43,7 @@ class Lexer {
 
     void advance(std::size_t count) {
         for (; count > 0 && offset_ < text_.size(); --count, ++offset_) {
-            at_ = text_[offset_] == '\n' ? Position{at_.line + 1, 1}
-                                         : Position{at_.line, at_.column + 1};
+            at_ = after(at_, text_[offset_]);
         }
     }
 
@@ -174,8 +173,14 @@ class Lexer {
             take(TokenKind::kSign, 1);
             return;
         }
-        diagnostics_.error(at_, std::string("'") + text_[offset_] + "' has no meaning in Kafel");
-        advance(1);
+        // The whole of a character of UTF-8.
+        std::size_t size = 1;
+        while (offset_ + size < text_.size() && after(at_, text_[offset_ + size]) == at_) {
+            ++size;
+        }
+        diagnostics_.error(
+            at_, "'" + std::string(text_.substr(offset_, size)) + "' has no meaning in Kafel");
+        advance(size);
     }
 
     std::string_view text_;

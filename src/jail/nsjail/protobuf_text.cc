@@ -17,14 +17,44 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::TextFormat;
 
 constexpr int kMistakesMax = 100;  // A file that is wrong in more ways is not of this format.
+// The schema has messages in messages, and a list in them. protobuf's parser calls itself for each
+// of them, without a bound where the name is not known: 13,000 were the end of the program.
+constexpr int kDepthMax = 32;
+
+constexpr const char* kYaml =
+    "this is YAML; nsjail reads protobuf text, where a list is "
+    "`mount { src: \"/a\" dst: \"/b\" }` once for each entry";
 
 bool is_word(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
 
+// The text with every comment as spaces and every character within quotes as kQuoted: what is left
+// is structure.
+constexpr char kQuoted = '\x01';
+std::string structure_of(const std::string& text) {
+    std::string structure = text;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        char sign = text[at];
+        if (sign == '#') {
+            for (; at < text.size() && text[at] != '\n'; ++at) {
+                structure[at] = ' ';
+            }
+        } else if (sign == '"' || sign == '\'') {
+            for (++at; at < text.size() && text[at] != sign && text[at] != '\n'; ++at) {
+                structure[at] = kQuoted;
+                if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] != '\n') {
+                    structure[++at] = kQuoted;
+                }
+            }
+        }
+    }
+    return structure;
+}
+
 class Text {
   public:
-    explicit Text(std::string text) : text_(std::move(text)) {}
+    explicit Text(std::string text) : text_(std::move(text)), structure_(structure_of(text_)) {}
 
     const std::string& all() const { return text_; }
     std::size_t offset_of(Position at) const {
@@ -41,60 +71,83 @@ class Text {
         }
         return offset;
     }
-    // Columns in characters, as editors show them.
-    Position position_of(std::size_t offset) const {
-        Position at{1, 1};
-        for (std::size_t i = 0; i < offset && i < text_.size(); ++i) {
-            at = text_[i] == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
-        }
-        return at;
-    }
+    Position position_of(std::size_t offset) const { return position_in(text_, offset); }
     // The word or sign that ends before `offset`, comments left out.
     std::size_t token_before(std::size_t offset) const {
-        std::size_t at = offset;
-        while (at > 0) {
-            std::size_t line = text_.rfind('\n', at - 1);
-            std::size_t begin = line == std::string::npos ? 0 : line + 1;
-            std::size_t hash = text_.find('#', begin);
-            std::size_t end = std::min(at, hash == std::string::npos ? at : hash);
-            while (end > begin && std::isspace(static_cast<unsigned char>(text_[end - 1])) != 0) {
-                --end;
-            }
-            if (end > begin) {
-                while (end > begin && is_word(text_[end - 1])) {
-                    --end;
-                }
-                return end;
-            }
-            at = begin == 0 ? 0 : begin - 1;
+        std::size_t end = std::min(offset, structure_.size());
+        while (end > 0 && std::isspace(static_cast<unsigned char>(structure_[end - 1])) != 0) {
+            --end;
         }
-        return 0;
+        return begin_of_word(end);
     }
-    std::size_t end_of_token(std::size_t offset) const {
-        std::size_t end = offset;
-        if (end < text_.size() && (text_[end] == '"' || text_[end] == '\'')) {
-            char quote = text_[end++];
-            while (end < text_.size() && text_[end] != quote && text_[end] != '\n') {
-                end += text_[end] == '\\' ? 2u : 1u;
-            }
-            return std::min(end + 1, text_.size());
-        }
-        end += end < text_.size() && text_[end] == '-' ? 1u : 0u;
-        while (end < text_.size() && (is_word(text_[end]) || text_[end] == '.')) {
-            ++end;
+    std::size_t begin_of_word(std::size_t end) const {
+        while (end > 0 && is_word(structure_[end - 1])) {
+            --end;
         }
         return end;
     }
+    // Of a string in quotes, or of what was probably meant to be one value.
+    std::size_t end_of_token(std::size_t offset) const {
+        bool is_string = offset < text_.size() && (text_[offset] == '"' || text_[offset] == '\'');
+        if (is_string) {
+            std::size_t end = offset + 1;
+            while (end < text_.size() && structure_[end] == kQuoted) {
+                ++end;
+            }
+            bool is_closed = end < text_.size() && text_[end] == text_[offset];
+            return end + (is_closed ? 1 : 0);
+        }
+        return std::min(structure_.find_first_of(" \t\r\n,;{}[]<>#\"'", offset), text_.size());
+    }
+    // Where the byte `offset` stands of the value whose first quotes come next after `from`. Pieces
+    // in quotes that follow each other are one value.
+    std::size_t offset_in_value(std::size_t from, std::size_t offset) const {
+        std::size_t at = structure_.find_first_of("\"'", from);
+        while (at != std::string::npos) {
+            std::size_t end = end_of_token(at) - 1;
+            for (++at; at < end;) {
+                Escape one = text_[at] == '\\' ? measure_escape(std::string_view(text_).substr(at))
+                                               : Escape{1, 1};
+                if (offset < one.bytes) {
+                    return at;
+                }
+                offset -= one.bytes;
+                at += one.size;
+            }
+            at = structure_.find_first_not_of(" \t\r\n", end + 1);
+            bool is_piece =
+                at != std::string::npos && (structure_[at] == '"' || structure_[at] == '\'');
+            if (!is_piece) {
+                return end;
+            }
+        }
+        return from;
+    }
+    // Where brackets are nested too deep, if they are.
+    std::optional<std::size_t> find_too_deep() const {
+        int depth = 0;
+        for (std::size_t at = 0; at < structure_.size(); ++at) {
+            char sign = structure_[at];
+            depth += sign == '{' || sign == '<' || sign == '[' ? 1 : 0;
+            depth -= (sign == '}' || sign == '>' || sign == ']') && depth > 0 ? 1 : 0;
+            if (depth > kDepthMax) {
+                return at;
+            }
+        }
+        return std::nullopt;
+    }
     void blank(std::size_t from, std::size_t end) {
         text_.replace(from, end - from, end - from, ' ');
+        structure_.replace(from, end - from, end - from, ' ');
     }
     // YAML's lists and documents are what people take this format for.
     std::optional<std::size_t> find_yaml() const {
         for (std::size_t begin = 0; begin < text_.size();) {
             std::size_t end = std::min(text_.find('\n', begin), text_.size());
             std::size_t first = text_.find_first_not_of(" \t", begin);
-            bool is_item = first < end && text_.compare(first, 2, "- ") == 0;
-            if (is_item || text_.compare(begin, 3, "---") == 0) {
+            bool is_item = first < end && structure_[first] == '-' &&
+                           (first + 1 == end || structure_[first + 1] == ' ');
+            if (is_item || structure_.compare(begin, 3, "---") == 0) {
                 return first;
             }
             begin = end + 1;
@@ -104,6 +157,7 @@ class Text {
 
   private:
     std::string text_;
+    std::string structure_;
 };
 
 struct Complaint {
@@ -140,6 +194,16 @@ class ParsedPlaces : public FieldPlaces {
             inner != nullptr ? find(*inner, *outer->message_type(), field, -1) : Position{};
         return found.line > 0 ? found : of(message, index);
     }
+    Position inside(std::string_view field, int index, std::size_t offset) const override {
+        const auto* descriptor =
+            ::nsjail::NsJailConfig::descriptor()->FindFieldByName(std::string(field));
+        auto at = tree.GetLocation(descriptor, descriptor->is_repeated() ? std::max(index, 0) : -1);
+        if (at.line < 0) {
+            return {};
+        }
+        std::size_t from = text_->offset_of({at.line + 1, at.column + 1});
+        return text_->position_of(text_->offset_in_value(from, offset));
+    }
 
     TextFormat::ParseInfoTree tree;
 
@@ -172,6 +236,12 @@ class Reading {
 
     ConfigText run() && {
         ConfigText result;
+        if (auto too_deep = original_->find_too_deep()) {
+            result.diagnostics.error(original_->position_of(*too_deep),
+                                     "this is nested more than 32 deep; nothing here needs 4");
+            result.places = std::make_unique<ParsedPlaces>(original_);
+            return result;
+        }
         for (int tries = 0; tries < kMistakesMax; ++tries) {
             Collector collector;
             auto places = std::make_unique<ParsedPlaces>(original_);
@@ -186,7 +256,7 @@ class Reading {
                            mend(collector.errors.front(), result.diagnostics);
             if (!goes_on) {
                 result.is_whole = is_whole;
-                report_unknown(collector.warnings, result.diagnostics);
+                report_unknown(collector, result.diagnostics);
                 break;
             }
         }
@@ -194,26 +264,32 @@ class Reading {
     }
 
   private:
-    void report_unknown(const std::vector<Complaint>& warnings, Diagnostics& diagnostics) const {
-        for (const Complaint& warning : warnings) {
+    // What comes after the mistake that ended the reading is a guess.
+    void report_unknown(const Collector& collector, Diagnostics& diagnostics) const {
+        for (const Complaint& warning : collector.warnings) {
+            bool is_past_end =
+                !collector.errors.empty() && collector.errors.front().position < warning.position;
+            bool is_extension = warning.text.starts_with("Ignoring extension");
             const auto* type =
                 google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-                    quoted(warning.text, 0));
-            if (type == nullptr || type->field_count() == 0) {
+                    quoted(warning.text, is_extension ? 1 : 0));
+            if (type == nullptr || type->field_count() == 0 || is_past_end) {
                 continue;  // What stands in a message that is refused as a whole.
             }
-            std::size_t name = original_->token_before(original_->offset_of(warning.position));
+            std::size_t at = original_->offset_of(warning.position);
+            std::size_t name =
+                is_extension ? original_->all().rfind('[', at) : original_->token_before(at);
             diagnostics.error(original_->position_of(name),
-                              describe_unknown_field(quoted(warning.text, 1), *type));
+                              is_extension
+                                  ? "there is no extension [" + quoted(warning.text, 0) + "]"
+                                  : describe_unknown_field(quoted(warning.text, 1), *type));
         }
     }
 
     // Says what is wrong, and blanks it in the copy: false where the rest cannot be read.
     bool mend(const Complaint& error, Diagnostics& diagnostics) {
         if (auto yaml = original_->find_yaml()) {
-            diagnostics.error(original_->position_of(*yaml),
-                              "this is YAML; nsjail reads protobuf text, where a list is "
-                              "`mount { src: \"/a\" dst: \"/b\" }` once for each entry");
+            diagnostics.error(original_->position_of(*yaml), kYaml);
             return false;
         }
         std::size_t at = copy_.offset_of(error.position);
@@ -228,14 +304,21 @@ class Reading {
             text.starts_with("Unknown enumeration value")) {
             // Told after the value has been read.
             at = copy_.token_before(at);
-            diagnostics.error(copy_.position_of(at), text.starts_with("Invalid")
-                                                         ? "true or false is expected here"
-                                                         : describe_enumeration(text));
-            return blank_statement(at);
+            return refuse_value(at, diagnostics);
         }
-        if (text.starts_with("Expected integer") || text.starts_with("Integer out of range")) {
-            diagnostics.error(copy_.position_of(at), describe_number(at));
-            return blank_statement(at);
+        // What the tokenizer says stands within the number or at its end: 512M, 0x, 09.
+        bool is_broken_number = text.starts_with("Need space between number") ||
+                                text.find("must be followed by hex") != std::string::npos ||
+                                text.starts_with("Numbers starting with leading zero");
+        if (is_broken_number) {
+            at = copy_.begin_of_word(at);
+        }
+        bool is_string =
+            at < copy_.all().size() && (copy_.all()[at] == '"' || copy_.all()[at] == '\'');
+        if (is_broken_number || text.starts_with("Expected integer") ||
+            text.starts_with("Integer out of range") ||
+            (is_string && text.starts_with("Expected identifier"))) {
+            return refuse_value(at, diagnostics);
         }
         if (text.starts_with("Non-repeated field")) {
             std::size_t name = copy_.token_before(at);
@@ -244,29 +327,60 @@ class Reading {
             std::size_t value = copy_.all().find_first_not_of(": \t", at);
             return value != std::string::npos && blank_statement(value);
         }
+        std::size_t before = copy_.token_before(at);
+        bool follows_colon = before > 0 && copy_.all()[before - 1] == ':';
+        if (text.starts_with("Expected \"{\"") && follows_colon &&
+            original_->position_of(before).line < original_->position_of(at).line) {
+            diagnostics.error(copy_.position_of(at), kYaml);
+            return false;
+        }
         bool is_end = at >= copy_.all().size() && !text.starts_with("Unexpected");
         diagnostics.error(copy_.position_of(at),
                           is_end ? "the file ends here, and a { or a value is not finished" : text);
         return false;
     }
 
-    static std::string describe_enumeration(const std::string& text) {
-        const auto* field = ::nsjail::NsJailConfig::descriptor()->FindFieldByName(quoted(text, 1));
-        std::string known;
-        for (int i = 0; field != nullptr && i < field->enum_type()->value_count(); ++i) {
-            known += (known.empty() ? "" : ", ") + field->enum_type()->value(i)->name();
-        }
-        return "\"" + quoted(text, 0) + "\" is none of: " + known;
+    bool refuse_value(std::size_t at, Diagnostics& diagnostics) {
+        diagnostics.error(copy_.position_of(at), describe_expected(at));
+        return blank_statement(at);
     }
-    std::string describe_number(std::size_t at) const {
+
+    // What the field takes whose value stands there.
+    std::string describe_expected(std::size_t at) const {
         std::string value = copy_.all().substr(at, copy_.end_of_token(at) - at);
-        if (value.starts_with('"') || value.starts_with('\'')) {
+        bool is_string = value.starts_with('"') || value.starts_with('\'');
+        const char* unquoted = is_string ? ", without quotes" : "";
+        const FieldDescriptor* field = field_of(at);
+        if (field != nullptr && field->type() == FieldDescriptor::TYPE_BOOL) {
+            return std::string("true or false is expected here") + unquoted;
+        }
+        if (field != nullptr && field->enum_type() != nullptr) {
+            return is_string ? "a name is expected here, without quotes"
+                             : describe_unknown_value("\"" + value + "\"", *field->enum_type());
+        }
+        if (is_string) {
             return "a number is expected here, without quotes";
         }
         if (value.starts_with('-')) {
             return "a number that is not negative is expected here";
         }
         return "a whole number that fits is expected here, not " + value;
+    }
+
+    // By its name alone: no two of the schema's messages have one of the same name.
+    const FieldDescriptor* field_of(std::size_t value) const {
+        std::size_t colon = copy_.token_before(value);
+        std::size_t begin = colon == 0 ? 0 : copy_.token_before(colon - 1);
+        std::string name = copy_.all().substr(begin, copy_.end_of_token(begin) - begin);
+        name = name.substr(0, name.find(':'));
+        for (const auto* type :
+             {::nsjail::NsJailConfig::descriptor(), ::nsjail::MountPt::descriptor(),
+              ::nsjail::IdMap::descriptor(), ::nsjail::Exe::descriptor()}) {
+            if (const auto* field = type->FindFieldByName(name)) {
+                return field;
+            }
+        }
+        return nullptr;
     }
 
     // The whole of "name: value", so that nothing is said of a value that was never given.

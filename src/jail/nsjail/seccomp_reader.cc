@@ -1,6 +1,7 @@
 // seccomp_string and seccomp_policy_file: see settings_reader.h.
 #include <linux/seccomp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -96,17 +97,23 @@ class SeccompReader {
         take(*policy, "seccomp_policy_file", name + ":");
     }
 
-    // Of a policy of several seccomp_string each begins a line, unless one holds a line's end.
-    Position place_of(const char* field, int line) const {
-        bool is_each_one_line = true;
-        for (const std::string& one : text_.config.seccomp_string()) {
-            is_each_one_line = is_each_one_line && one.find('\n') == std::string::npos;
-        }
+    // Where a place of the policy stands in the file. Several seccomp_string are lines of one text,
+    // and any of them may be several itself.
+    Position place_of(const char* field, Position in_policy) const {
         int count = text_.config.seccomp_string_size();
-        if (count == 0) {
-            return text_.places->of(field);
+        for (int i = 0; i < count; ++i) {
+            const std::string& piece = text_.config.seccomp_string(i);
+            auto lines = static_cast<int>(1 + std::count(piece.begin(), piece.end(), '\n'));
+            if (in_policy.line <= lines) {
+                return text_.places->inside(field, i, offset_in(piece, in_policy));
+            }
+            in_policy.line -= lines;
         }
-        return text_.places->of(field, is_each_one_line ? std::min(line, count) - 1 : 0);
+        // The end of a policy stands after its last line.
+        return text_.places->of(field, count - 1);
+    }
+    Position place_of(const char* field) const {
+        return text_.places->of(field, text_.config.seccomp_string_size() > 0 ? 0 : -1);
     }
 
     void take(const std::string& text, const char* field, const std::string& file) {
@@ -120,7 +127,7 @@ class SeccompReader {
                                           ", column " + std::to_string(one.position.column) + ": "
                                     : file + std::to_string(one.position.line) + ":" +
                                           std::to_string(one.position.column) + ": ";
-            Position at = place_of(field, one.position.line);
+            Position at = place_of(field, one.position);
             if (one.severity == Severity::kError) {
                 text_.diagnostics.error(at, place + one.text);
             } else {
@@ -131,18 +138,18 @@ class SeccompReader {
             return;
         }
         if (std::string missing = missing_needs(*policy); !missing.empty()) {
-            text_.diagnostics.error(place_of(field, 1),
+            text_.diagnostics.error(place_of(field),
                                     "no guest can start under this policy: allow " + missing);
         }
         auto program = compile_kafel(*policy);
         if (!program) {
-            text_.diagnostics.error(place_of(field, 1), program.error().to_string());
+            text_.diagnostics.error(place_of(field), program.error().to_string());
             return;
         }
         settings_.jail.seccomp_policy = std::move(*program);
         settings_.jail.seccomp_use = surroundings_.seccomp_use;
         if (surroundings_.seccomp_use == PolicyUse::kReplace) {
-            text_.diagnostics.warning(place_of(field, 1),
+            text_.diagnostics.warning(place_of(field),
                                       "--seccomp=replace: this policy stands in place of the "
                                       "guest's own filter, and what that refuses is refused only "
                                       "if the policy does; docs/nsjail.md says what remains");
