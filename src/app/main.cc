@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -108,7 +109,10 @@ int run_command(const CommandLine& line, Options& options, int (*command)(const 
 
 int check_config(const std::string& file, const Options& options) {
     using snapjail::jail::nsjail::Severity;
-    auto loaded = snapjail::jail::nsjail::load_config_file(file, options.seccomp_use);
+    const char* python = std::getenv("PYTHON_BIN");
+    auto loaded = snapjail::jail::nsjail::load_config_file(
+        file,
+        {.seccomp = options.seccomp_use, .has_interpreter = python != nullptr && *python != '\0'});
     if (!loaded) {
         std::fprintf(stderr, "snapjail: %s\n", loaded.error().to_string().c_str());
         return kExitUsage;

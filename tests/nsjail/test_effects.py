@@ -97,6 +97,19 @@ def test_nice_level_and_oom_score_are_those_of_the_file(run):
     assert run("nice_level: 7 oom_score_adj: 500", script) == [7, "500"]
 
 
+@pytest.mark.parametrize("mode", ["warm", "cold"])
+def test_the_largest_environment_that_is_accepted_starts(run, mode):
+    # As the kernel counts: with its NUL, and a pointer for each.
+    each = (256 - 16) * 1024 // 8
+    config = "rlimit_stack: 1 rlimit_stack_type: VALUE\n"
+    config += "".join(f'envar: "{name}={"x" * (each - 11)}"\n' for name in "ABCDEFGH")
+    script = "import os\ndef main(): return sum(len(os.environ[n]) for n in 'ABCDEFGH')"
+    assert run(config, script, [f"--mode={mode}"]) == 8 * (each - 11)
+    longest = 'envar: "A=' + "x" * (128 * 1024 - 3) + '"'
+    script = "import os\ndef main(): return len(os.environ['A'])"
+    assert run(longest, script, [f"--mode={mode}"]) == 128 * 1024 - 3
+
+
 def test_max_cpus_holds_against_the_guest(run):
     script = """import os
 def main():

@@ -157,10 +157,11 @@ ConfigFile judge_config(const std::string& text, const Surroundings& surrounding
     return file;
 }
 
-Result<ConfigFile> load_config_file(const std::string& path, PolicyUse use) {
+Result<ConfigFile> load_config_file(const std::string& path, const ConfigUse& use) {
     std::string text = TRY(read_file(path, kFileBytesMax));
     std::string folder = std::filesystem::absolute(path).parent_path().string();
-    return judge_config(text, {folder, environment_variable, read_policy, use});
+    return judge_config(
+        text, {folder, environment_variable, read_policy, use.seccomp, use.has_interpreter});
 }
 
 }  // namespace snapjail::jail::nsjail

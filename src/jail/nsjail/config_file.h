@@ -13,8 +13,14 @@ struct ConfigFile {
     FileSettings settings;  // Not to be used where `diagnostics` has an error.
 };
 
-// An Error only where the file cannot be read. `use` is what its seccomp policy is for.
-Result<ConfigFile> load_config_file(const std::string& path, PolicyUse use = PolicyUse::kJoined);
+// What the operator says beside the file.
+struct ConfigUse {
+    PolicyUse seccomp = PolicyUse::kJoined;
+    bool has_interpreter = false;  // PYTHON_BIN or --python names one.
+};
+
+// An Error only where the file cannot be read.
+Result<ConfigFile> load_config_file(const std::string& path, const ConfigUse& use = {});
 
 // What a job's jail will be, in plain words, a line for each.
 std::string describe_jail(const FileSettings& settings);

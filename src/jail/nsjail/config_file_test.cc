@@ -141,6 +141,43 @@ TEST(NsjailConfig, TextAndJsonSayTheSame) {
     }
 }
 
+TEST(NsjailConfig, AVariableMayBeAsLongAsTheKernelTakesAndNoLonger) {
+    auto judge_variable = [](std::size_t size) {
+        return judge("envar: \"A=" + std::string(size - 2, 'x') + "\"").diagnostics;
+    };
+    EXPECT_EQ(all_lines("", judge_variable(131'071)), "");
+    EXPECT_NE(all_lines("", judge_variable(131'072)).find("A is longer than the 131071 bytes"),
+              std::string::npos);
+}
+
+TEST(NsjailConfig, AnEnvironmentMayBeAQuarterOfTheStackButForOurs) {
+    auto judge_environment = [](const std::string& stack, std::size_t bytes) {
+        std::string text = stack;
+        // Each is counted with its NUL and a pointer.
+        for (std::size_t i = 0; i < 8; ++i) {
+            text += " envar: \"" + std::string(1, static_cast<char>('A' + i)) + "=" +
+                    std::string(bytes / 8 - 11, 'x') + "\"";
+        }
+        return judge(text).diagnostics;
+    };
+    const std::string one = "rlimit_stack: 1 rlimit_stack_type: VALUE";
+    constexpr std::size_t kOfOneMiB = (256 << 10) - (16 << 10);
+    EXPECT_EQ(all_lines("", judge_environment(one, kOfOneMiB)), "");
+    EXPECT_NE(all_lines("", judge_environment(one, kOfOneMiB + 8)).find("a quarter of its stack"),
+              std::string::npos);
+    EXPECT_EQ(all_lines("", judge_environment("", kOfOneMiB + 8)), "");
+}
+
+TEST(NsjailConfig, AnInterpreterThatIsNotThereIsANoteWhereAnotherIsNamed) {
+    Surroundings surroundings = surroundings_of("/");
+    const char* text = "exec_bin { path: \"/usr/bin/python3.99\" }";
+    EXPECT_TRUE(judge_config(text, surroundings).diagnostics.has(Severity::kError));
+    surroundings.has_interpreter = true;
+    EXPECT_EQ(all_lines("", judge_config(text, surroundings).diagnostics),
+              ":1:12: note: /usr/bin/python3.99 is no program that can be run here; PYTHON_BIN is "
+              "used\n");
+}
+
 TEST(NsjailConfig, ANulCharacterIsRefusedInEveryTextAndTakenInBytes) {
     for (const char* text : {R"(hostname: "a\0b")", R"(cwd: "/a\0")", R"(envar: "A=\0")",
                              R"(exec_bin { path: "/python\0" })",

@@ -1,5 +1,8 @@
 #include "jail/nsjail/settings_reader.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -52,6 +55,11 @@ bool holds_nul(const google::protobuf::Message& message, const FieldDescriptor& 
     return text.find('\0') != std::string::npos;
 }
 
+bool is_file(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 class SettingsReader {
   public:
     SettingsReader(ConfigText& text, const Surroundings& surroundings)
@@ -65,9 +73,10 @@ class SettingsReader {
         read_cgroups(text_, settings_);
         read_identity();
         read_namespaces();
-        read_environment();
+        read_environment(text_, surroundings_, settings_);
         read_interpreter();
         read_mounts(text_, surroundings_, settings_);
+        judge_cwd(text_, settings_);
         read_seccomp(text_, surroundings_, settings_);
         return std::move(settings_);
     }
@@ -260,32 +269,6 @@ class SettingsReader {
         settings_.jail.shows_proc = !config_.has_mount_proc() || config_.mount_proc();
     }
 
-    void read_environment() {
-        for (int i = 0; i < config_.envar_size(); ++i) {
-            std::string variable = config_.envar(i);
-            std::size_t equals = variable.find('=');
-            if (variable.empty() || equals == 0) {
-                text_.diagnostics.error(at("envar", i), "envar must be NAME=value, or NAME");
-                continue;
-            }
-            if (equals == std::string::npos) {
-                auto value = surroundings_.variable(variable);
-                if (!value) {
-                    text_.diagnostics.warning(at("envar", i), "the service's environment has no " +
-                                                                  variable + ": it stays unset");
-                    continue;
-                }
-                variable += "=" + *value;
-            }
-            if (variable.starts_with("PYTHON")) {
-                text_.diagnostics.warning(at("envar", i),
-                                          "the interpreter itself runs with -I, and reads no "
-                                          "PYTHON variable; scripts see it");
-            }
-            settings_.jail.environment.push_back(variable);
-        }
-    }
-
     void read_interpreter() {
         if (!config_.has_exec_bin()) {
             return;
@@ -295,6 +278,15 @@ class SettingsReader {
         if (!exe.path().starts_with('/')) {
             text_.diagnostics.error(place("path"), "path must be the interpreter's absolute path");
             return;
+        }
+        if (::access(exe.path().c_str(), X_OK) != 0 || !is_file(exe.path())) {
+            std::string missing = exe.path() + " is no program that can be run here";
+            if (surroundings_.has_interpreter) {
+                text_.diagnostics.note(place("path"), missing + "; PYTHON_BIN is used");
+            } else {
+                text_.diagnostics.error(place("path"),
+                                        missing + ", and no PYTHON_BIN names another");
+            }
         }
         if (exe.path().find("python") == std::string::npos &&
             exe.path().find("pypy") == std::string::npos) {

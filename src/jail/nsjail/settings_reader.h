@@ -26,6 +26,7 @@ struct Surroundings {
     std::function<std::optional<std::string>(const std::string&)> variable;  // The environment.
     std::function<Result<std::string>(const std::string& path)> read_file;   // A policy's text.
     PolicyUse seccomp_use = PolicyUse::kJoined;  // What the operator wants of the policy.
+    bool has_interpreter = false;                // Named elsewhere: the file's is not used.
 };
 
 // Adds to `text.diagnostics`. With an error among them the settings are not to be used.
@@ -34,6 +35,9 @@ FileSettings read_settings(ConfigText& text, const Surroundings& surroundings);
 // The parts of it. Each adds what it has to say.
 void read_rlimits(ConfigText& text, Limits& limits);
 void read_cgroups(ConfigText& text, FileSettings& settings);
+void read_environment(ConfigText& text, const Surroundings& surroundings, FileSettings& settings);
+// After the mounts: a script begins in a folder of theirs, or in one of the jail's own.
+void judge_cwd(ConfigText& text, const FileSettings& settings);
 void read_mounts(ConfigText& text, const Surroundings& surroundings, FileSettings& settings);
 void read_seccomp(ConfigText& text, const Surroundings& surroundings, FileSettings& settings);
 
