@@ -59,6 +59,9 @@ class Front {
 
     Result<void> run() {
         channel_.non_blocking(true);
+        scheduler_.on_none_starts([this](sched::ProfileIndex profile, const std::string& why) {
+            tell_that_none_starts(profile, why);
+        });
         // All descriptors exist, and nobody has been listened to.
         auto layers = TRY(jail::confine_front());
         server_.start();
@@ -160,8 +163,17 @@ class Front {
                 drain();
                 return;
             case FrontMessageKind::kListening:
+            case FrontMessageKind::kNoneStarts:
                 return;  // It says so, it is not told so.
         }
+    }
+
+    // What becomes of it the supervisor decides; a message that is lost leaves us as we are.
+    void tell_that_none_starts(sched::ProfileIndex profile, const std::string& why) {
+        FrontMessage message{.kind = FrontMessageKind::kNoneStarts,
+                             .profile = static_cast<std::uint32_t>(profile)};
+        why.copy(message.why.data(), message.why.size() - 1);
+        (void)::send(channel_.native_handle(), &message, sizeof(message), MSG_NOSIGNAL);
     }
 
     void drain() {

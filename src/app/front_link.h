@@ -47,10 +47,12 @@ enum class FrontMessageKind : std::uint32_t {
     kAttachZygote = 1,  // To the front, with the socket to a zygote that is ready.
     kDrain,             // To the front: no new work, then exit with 0.
     kListening,         // From the front: it is confined and accepts.
+    kNoneStarts,        // From the front: no guest of `profile` could be started, and `why`.
 };
 struct FrontMessage {
     FrontMessageKind kind = FrontMessageKind::kDrain;
-    std::uint32_t profile = 0;  // kAttachZygote: whose zygote.
+    std::uint32_t profile = 0;    // kAttachZygote, kNoneStarts: whose.
+    std::array<char, 128> why{};  // Of kNoneStarts, ended by a NUL.
 };
 static_assert(std::is_trivially_copyable_v<FrontMessage>);
 

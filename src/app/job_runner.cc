@@ -73,6 +73,10 @@ sched::Outcome run_to_outcome(const sched::SchedulerLimits& limits, UniqueFd zyg
     std::optional<sched::Outcome> outcome;
     {
         sched::Scheduler scheduler(io, limits, {zygote::Profile{}});
+        scheduler.on_none_starts([&](sched::ProfileIndex, const std::string& why) {
+            outcome.emplace().ending = sched::Failed{"no guest could be started: " + why};
+            io.stop();
+        });
         scheduler.attach(0, std::move(zygote_socket));
         asio::co_spawn(io, scheduler.run({.id = "terminal", .script = std::move(script)}),
                        [&](std::exception_ptr thrown, sched::Outcome ended) {

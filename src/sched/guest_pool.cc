@@ -23,12 +23,15 @@ GuestPool::GuestPool(boost::asio::io_context& io, PoolLimits limits, std::functi
     for (ProfileIndex profile = 0; profile < limits_.profiles; ++profile) {
         pools_.push_back(std::make_shared<ProfilePool>(
             io, slots_,
-            ProfilePoolSettings{.profile = profile,
-                                .result_bytes_max = limits_.result_bytes_max,
-                                .tells_of_jobs = limits_.tells_of_jobs,
-                                .guests_can_kill_themselves = limits_.guests_can_kill_themselves,
-                                .on_ready = on_ready_,
-                                .on_room = [this] { refill(); }}));
+            ProfilePoolSettings{
+                .profile = profile,
+                .result_bytes_max = limits_.result_bytes_max,
+                .tells_of_jobs = limits_.tells_of_jobs,
+                .guests_can_kill_themselves = limits_.guests_can_kill_themselves,
+                .on_ready = on_ready_,
+                .on_room = [this] { refill(); },
+                .on_none_starts =
+                    [this, profile](const std::string& why) { none_starts_(profile, why); }}));
     }
 }
 

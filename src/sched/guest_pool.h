@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "sched/pool_sizes.h"
@@ -47,6 +49,11 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     GuestPool& operator=(const GuestPool&) = delete;
 
     void attach(ProfileIndex profile, UniqueFd zygote_socket);
+
+    // `told` is called when no guest of a profile has been ready, and so many have failed that none
+    // will be: with why the last one did.
+    using NoneStarts = std::function<void(ProfileIndex profile, const std::string& why)>;
+    void on_none_starts(NoneStarts told) { none_starts_ = std::move(told); }
 
     // Pools are sized by what the jobs wanted, whether a guest waited for them or not.
     void note_job(const Candidates& candidates) { sizes_.note_job(candidates.first()); }
@@ -93,6 +100,7 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     std::vector<std::shared_ptr<ProfilePool>> pools_;  // One for each profile, in their order.
     std::vector<Wish> demand_;
     std::function<void()> on_ready_;
+    NoneStarts none_starts_ = [](ProfileIndex, const std::string&) {};
     boost::asio::steady_timer refill_timer_;
     bool will_refill_soon_ = false;
     bool is_closed_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <string>
@@ -155,6 +156,44 @@ TEST_F(GuestPoolTest, EachFailureInARowDoublesThePause) {
         zygote_.say_failed(id, EAGAIN);
         EXPECT_GE(time_until_asked(zygote_, id), pause_min - 1ms);
     }
+}
+
+// Of a pool that asks for as many guests at once as are tried: how often it was told that none
+// starts, with why, where so many of them fail, and one more where `first_is_ready`.
+class FirstGuestsTest : public GuestPoolTest {
+  protected:
+    std::vector<std::string> told_after(std::uint32_t failures, bool first_is_ready) {
+        start(limits_of(kFirstGuestsTried + 1, kFirstGuestsTried + 1));
+        std::vector<std::string> told;
+        pool_->on_none_starts([&](ProfileIndex profile, const std::string& why) {
+            told.push_back(std::to_string(profile) + " " + why);
+        });
+        auto ids = asked(zygote_);
+        if (first_is_ready) {
+            zygote_.say_spawned(ids.back());
+            zygote_.say_ready(ids.back());
+            settle(io_);
+        }
+        for (std::uint32_t i = 0; i < failures; ++i) {
+            zygote_.say_failed(ids.at(i), EAGAIN);
+            settle(io_);
+        }
+        return told;
+    }
+};
+
+TEST_F(FirstGuestsTest, ThatAllFailAreToldOnceWithWhy) {
+    auto told = told_after(kFirstGuestsTried + 1, false);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_TRUE(told[0].starts_with("0 ") && told[0].ends_with(std::strerror(EAGAIN))) << told[0];
+}
+
+TEST_F(FirstGuestsTest, ThatFailAreNotToldWhereOneMayStillStart) {
+    EXPECT_TRUE(told_after(kFirstGuestsTried - 1, false).empty());
+}
+
+TEST_F(FirstGuestsTest, ThatFailAfterOneWasReadyAreNotTold) {
+    EXPECT_TRUE(told_after(kFirstGuestsTried, true).empty());
 }
 
 TEST_F(GuestPoolTest, AGuestWhoseFirstFrameIsNotReadyIsKilled) {

@@ -169,14 +169,14 @@ void ProfilePool::on_spawn_failed(const GenerationPtr& generation, const zygote:
     if (spawning == generation->spawning.end()) {
         return;
     }
+    const char* step = jail::to_string(static_cast<jail::SetupStep>(event.step));
     log::error("guest could not be forked",
-               {{"step", jail::to_string(static_cast<jail::SetupStep>(event.step))},
-                {"errno", std::int64_t{event.sys_errno}}});
+               {{"step", step}, {"errno", std::int64_t{event.sys_errno}}});
     std::uint32_t slot = spawning->second.slot;
     generation->spawning.erase(spawning);
     if (generation == current_) {
         --starting_count_;
-        pause_spawning();
+        pause_spawning(std::string(step) + ": " + std::strerror(event.sys_errno));
     }
     slots_->give_back(slot);
     settings_.on_room();  // A replaced zygote's slot is the current one's now.
@@ -220,6 +220,7 @@ void ProfilePool::on_first_frame(const std::shared_ptr<Guest>& guest, const Fram
     --starting_count_;
     failures_in_a_row_ = 0;
     has_been_ready_ = true;
+    has_ever_been_ready_ = true;
     guest->state = GuestState::kWaiting;
     waiting_.push_back(guest);
     settings_.on_ready();
@@ -233,11 +234,15 @@ void ProfilePool::on_guest_failed(const std::shared_ptr<Guest>& guest, const cha
     log::error("guest could not be started", {{"why", why}});
     --starting_count_;
     end(guest);
-    pause_spawning();
+    pause_spawning(why);
     settings_.on_room();  // For those who waited for it.
 }
 
-void ProfilePool::pause_spawning() {
+void ProfilePool::pause_spawning(const std::string& why) {
+    first_failures_ += has_ever_been_ready_ ? 0u : 1u;
+    if (!has_ever_been_ready_ && first_failures_ == kFirstGuestsTried) {
+        settings_.on_none_starts(why);
+    }
     auto pause = std::min(kPauseMax, kPauseFirst * (1 << std::min(failures_in_a_row_, 7u)));
     ++failures_in_a_row_;
     is_paused_ = true;
@@ -270,7 +275,7 @@ void ProfilePool::on_gone(const GenerationPtr& generation, const zygote::Event& 
         log::error("guest ended before it was ready",
                    {{"wait_status", std::int64_t{event.wait_status}}});
         --starting_count_;
-        pause_spawning();
+        pause_spawning("it ended before it was ready");
     }
     if (guest->on_gone) {
         std::exchange(guest->on_gone, nullptr)();

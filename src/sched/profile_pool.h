@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +21,10 @@
 
 namespace snapjail::sched {
 
+// With the pauses between them some five seconds: a host that is short of memory for a moment is
+// given that. A profile whose guests cannot start fails all of them.
+constexpr std::uint32_t kFirstGuestsTried = 8;
+
 struct ProfilePoolSettings {
     ProfileIndex profile = 0;
     std::size_t result_bytes_max = std::size_t{10} << 20;
@@ -27,6 +32,8 @@ struct ProfilePoolSettings {
     bool guests_can_kill_themselves = false;
     std::function<void()> on_ready;  // A guest begins to wait.
     std::function<void()> on_room;   // There may be more room for one.
+    // Once: the first kFirstGuestsTried guests have failed, and none was ever ready.
+    std::function<void(const std::string& why)> on_none_starts;
 };
 
 class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
@@ -89,7 +96,7 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     void lose_slot(std::uint32_t slot);
     void release_lost_slots();
     void release_lost_slots_later();
-    void pause_spawning();
+    void pause_spawning(const std::string& why);
 
     boost::asio::io_context& io_;
     std::shared_ptr<SlotList> slots_;
@@ -107,6 +114,8 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     std::uint32_t running_count_ = 0;
     std::uint32_t ending_count_ = 0;
     std::uint32_t failures_in_a_row_ = 0;
+    std::uint32_t first_failures_ = 0;  // Before the first guest that was ready.
+    bool has_ever_been_ready_ = false;  // A guest of this profile, whichever zygote's.
     bool has_been_ready_ = false;
     bool is_paused_ = false;
     bool is_closed_ = false;

@@ -293,6 +293,11 @@ void Scheduler::attach(ProfileIndex profile, UniqueFd zygote_socket) {
     state_->pool->attach(profile, std::move(zygote_socket));
 }
 
+void Scheduler::on_none_starts(
+    std::function<void(ProfileIndex profile, const std::string& why)> told) {
+    state_->pool->on_none_starts(std::move(told));
+}
+
 asio::awaitable<Outcome> Scheduler::run(Job job) {
     return state_->run(std::move(job));
 }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -61,6 +62,10 @@ class Scheduler {
     // Takes the socket to a zygote of that profile that is ready; it replaces an earlier one, whose
     // running jobs end as Failed if that zygote has died, and are left to finish if it lives.
     void attach(ProfileIndex profile, UniqueFd zygote_socket);
+
+    // Called at most once for each profile: none of its first guests could be started, and why. Who
+    // does not want to wait for better times ends.
+    void on_none_starts(std::function<void(ProfileIndex profile, const std::string& why)> told);
 
     // Runs one job to its outcome. Cancelling it (terminal) ends the jail at once.
     boost::asio::awaitable<Outcome> run(Job job);

@@ -430,6 +430,24 @@ def test_serve_refuses_what_check_config_refuses(launch, tmp_path):
     assert running.process.wait(timeout=30) == 2
 
 
+def test_serve_ends_where_no_guest_can_start_and_says_why(launch, tmp_path):
+    """A folder of the host's that no jail has: no reader can know what the interpreter needs."""
+    with tempfile.TemporaryDirectory(dir="/usr") as folder:
+        os.chmod(folder, 0o755)
+        file = tmp_path / "jail.cfg"
+        file.write_text(f'cwd: "{folder}"')
+        running = launch({"NSJAIL_CONFIG": str(file)})
+        assert running.process.wait(timeout=60) == 1
+    assert "have all failed (enter the working directory: " in running.log_text()
+
+
+def test_run_ends_at_once_where_no_guest_can_start(own, tmp_path):
+    with tempfile.TemporaryDirectory(dir="/usr") as folder:
+        os.chmod(folder, 0o755)
+        result = run_raw(tmp_path, f'cwd: "{folder}"', "def main(): return 1")
+    assert "no guest could be started: enter the working directory" in result.stderr
+
+
 def test_serve_answers_under_a_file(start, tmp_path):
     file = tmp_path / "jail.cfg"
     file.write_text('hostname: "ant"\nseccomp_string: "ERRNO(71) { symlink } DEFAULT ALLOW"\n')

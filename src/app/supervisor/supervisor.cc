@@ -11,11 +11,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "base/log.h"
 #include "base/syscall.h"
+#include "sched/profile_pool.h"
 #include "zygote/protocol.h"
 #include "zygote/strays.h"
 
@@ -227,6 +229,9 @@ Result<void> Supervisor::check_front() {
         if (!received || received->size != sizeof(message)) {
             return on_front_died();  // Or it will, as soon as we let go of it.
         }
+        if (message.kind == FrontMessageKind::kNoneStarts) {
+            TRY(on_none_starts(message));
+        }
         bool is_first = message.kind == FrontMessageKind::kListening && !has_listened_;
         if (is_first) {
             has_listened_ = true;
@@ -242,6 +247,21 @@ Result<void> Supervisor::check_front() {
     return {};
 }
 
+// As with an interpreter that dies before it is ready: a service that will never answer a job says
+// so and ends. Not so once it has been well: a later front begins anew to count.
+Result<void> Supervisor::on_none_starts(const FrontMessage& message) {
+    bool is_first_front = front_deaths_ == 0;
+    if (!is_first_front || is_draining_ || message.profile >= keepers_.size()) {
+        return {};
+    }
+    return Error{
+        ErrorKind::kSystem, "start a guest", 0,
+        "the first " + std::to_string(sched::kFirstGuestsTried) + " of profile '" +
+            keepers_[message.profile].profile() + "' have all failed (" +
+            std::string(message.why.data(), ::strnlen(message.why.data(), message.why.size())) +
+            ")"};
+}
+
 Result<void> Supervisor::on_front_died() {
     std::string end = front_->describe_end();
     pid_t pid = front_->pid();
@@ -252,6 +272,7 @@ Result<void> Supervisor::on_front_died() {
         return {};
     }
     log::error("front_died", {{"pid", std::int64_t{pid}}, {"end", end}});
+    ++front_deaths_;
     front_failures_before_listening_ += has_listened_ ? 0 : 1;
     if (front_failures_before_listening_ >= kFirstFailuresMax) {
         return Error{ErrorKind::kSystem, "start the front", 0,

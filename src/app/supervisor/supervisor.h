@@ -49,6 +49,7 @@ class Supervisor {
     Result<void> check_front();
     Result<void> check_zygotes();
     Result<void> on_front_died();
+    Result<void> on_none_starts(const FrontMessage& message);
     void attach(std::size_t profile);
     void attach_all();
     bool is_any_warming() const;
@@ -67,6 +68,7 @@ class Supervisor {
     RestartBackoff front_backoff_;
     Clock::time_point front_due_{};
     int front_failures_before_listening_ = 0;
+    int front_deaths_ = 0;
     bool has_listened_ = false;
     bool is_draining_ = false;
     bool is_over_ = false;

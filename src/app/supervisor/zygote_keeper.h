@@ -29,6 +29,8 @@ struct KeeperSettings {
 
 class ZygoteKeeper {
   public:
+    const std::string& profile() const { return settings_.profile; }
+
     using Clock = std::chrono::steady_clock;
 
     ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec);
