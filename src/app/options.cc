@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "app/front_link.h"
@@ -348,6 +349,17 @@ void add_operation(Declarer& declare, Options& options) {
     add_log_level(declare, options);
 }
 
+// As check-config prints it, and with what flags and variables say instead.
+void log_jail(const jail::nsjail::FileSettings& settings) {
+    std::istringstream lines(describe_jail(settings));
+    for (std::string line; std::getline(lines, line);) {
+        std::size_t name = std::min(line.find_first_not_of(' '), line.size());
+        std::size_t name_end = std::min(line.find("  ", name), line.size());
+        std::size_t text = std::min(line.find_first_not_of(' ', name_end), line.size());
+        log::info("jail", {{"of", line.substr(name, name_end - name)}, {"is", line.substr(text)}});
+    }
+}
+
 // Says what is to be said about the file, and puts what it says where no flag or variable does.
 Result<void> apply_config_file(Options& options) {
     const std::string& path = options.nsjail_config;
@@ -384,10 +396,14 @@ Result<void> apply_config_file(Options& options) {
     limits.processes_max = given("--processes") ? set.processes_max : limits.processes_max;
     limits.open_files_max = given("--open-files") ? set.open_files_max : limits.open_files_max;
     options.limits = limits;
-    options.jail = std::move(file.settings.jail);
-    if (!file.settings.python_bin.empty() && !given("--python")) {
+    if (given("--python")) {
+        file.settings.python_bin.clear();
+    } else if (!file.settings.python_bin.empty()) {
         options.python_bin = file.settings.python_bin;
     }
+    file.settings.limits = limits;
+    log_jail(file.settings);
+    options.jail = std::move(file.settings.jail);
     return {};
 }
 

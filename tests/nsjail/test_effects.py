@@ -456,6 +456,19 @@ def test_serve_answers_under_a_file(start, tmp_path):
     assert answer.result == "ant"
 
 
+def test_serve_says_at_its_start_what_the_jail_is_flags_included(start, tmp_path):
+    file = tmp_path / "jail.cfg"
+    file.write_text('hostname: "ant"\nrlimit_as: 700\nrlimit_fsize: 3\nrlimit_nproc: 7\n')
+    running = start({"NSJAIL_CONFIG": str(file), "SNAPJAIL_FILE_LIMIT": "2"})
+    lines = [json.loads(line) for line in running.log_text().splitlines()]
+    jail = {line["of"]: line["is"] for line in lines if line.get("event") == "jail"}
+    assert jail["id inside"] == "1000:1000 on ant"
+    assert jail["address space"] == "700 MiB of each process"
+    assert jail["one file"] == "2 MiB"
+    problems = [line["problem"] for line in lines if line.get("event") == "configuration"]
+    assert len(problems) == 1 and "jail.cfg:4:1: warning: rlimit_nproc" in problems[0]
+
+
 # The limits of a whole job: cgroups, where this host lets us make some.
 
 HOLD = """
