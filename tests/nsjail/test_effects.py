@@ -15,15 +15,15 @@ pytestmark = pytest.mark.seconds(120)
 def run(own, tmp_path):
     """Runs a script under a configuration; main()'s value."""
 
-    def run_script(config, script, arguments=(), status=0):
-        result = run_raw(tmp_path, config, script, arguments)
+    def run_script(config, script, arguments=(), status=0, before=None):
+        result = run_raw(tmp_path, config, script, arguments, before)
         assert result.returncode == status, result.stderr
         return json.loads(result.stdout) if status == 0 else result.stderr
 
     return run_script
 
 
-def run_raw(folder, config, script, arguments=()):
+def run_raw(folder, config, script, arguments=(), before=None):
     (folder / "jail.cfg").write_text(config)
     (folder / "script.py").write_text(script)
     environment = {"PATH": os.environ["PATH"], "PYTHON_BIN": str(PYTHON), "FROM_OUTSIDE": "seen"}
@@ -36,6 +36,7 @@ def run_raw(folder, config, script, arguments=()):
         text=True,
         timeout=100,
         check=False,
+        preexec_fn=before,
     )
 
 
@@ -108,6 +109,15 @@ def test_the_largest_environment_that_is_accepted_starts(run, mode):
     longest = 'envar: "A=' + "x" * (128 * 1024 - 3) + '"'
     script = "import os\ndef main(): return len(os.environ['A'])"
     assert run(longest, script, [f"--mode={mode}"]) == 128 * 1024 - 3
+
+
+@pytest.mark.parametrize("mode", ["warm", "cold"])
+def test_guests_of_a_niced_service_are_as_niced_as_it_is(run, mode):
+    script = "import os\ndef main(): return os.nice(0)"
+    # The program's own niceness is what it begins with.
+    for level, expected in ((3, 5), (5, 5), (7, 7), (0, 5)):
+        result = run(f"nice_level: {level}", script, [f"--mode={mode}"], before=lambda: os.nice(5))
+        assert result == expected
 
 
 def test_max_cpus_holds_against_the_guest(run):

@@ -67,7 +67,11 @@ bool choose_processors(const JailPlan& plan) noexcept {
 }
 
 bool lower_priority(const JailPlan& plan) noexcept {
-    return plan.nice_level == 0 || ::setpriority(PRIO_PROCESS, 0, plan.nice_level) == 0;
+    errno = 0;
+    int now = plan.nice_level == 0 ? 0 : ::getpriority(PRIO_PROCESS, 0);
+    // A service that is niced more than that: only the host's own root could go back from there.
+    bool is_as_low = plan.nice_level == 0 || (errno == 0 && now >= plan.nice_level);
+    return is_as_low || ::setpriority(PRIO_PROCESS, 0, plan.nice_level) == 0;
 }
 
 bool set_rlimits(const JailPlan& plan) noexcept {

@@ -33,6 +33,7 @@ bool write_text_at(int folder, const char* path, std::string_view text) noexcept
 // then forbids to choose again.
 bool choose_processors(const JailPlan& plan) noexcept;
 
+// Never raises it: of a service that is niced more than `nice_level` guests are as niced as it is.
 bool lower_priority(const JailPlan& plan) noexcept;
 
 bool set_rlimits(const JailPlan& plan) noexcept;
