@@ -11,7 +11,8 @@ namespace snapjail::jail::nsjail {
 namespace {
 
 constexpr std::uint64_t kMiB = 1ull << 20;
-constexpr std::uint64_t kMiBMax = kMiB;  // 1 TiB: more is a number of bytes.
+// Below 1 TiB. That and more is a number of bytes: 1048576 is one MiB of them.
+constexpr std::uint64_t kMiBMax = kMiB - 1;
 
 enum class Infinity : unsigned char { kRefused, kAllowed };
 
@@ -84,14 +85,10 @@ class RlimitReader {
     void take_value(const Row& row, std::uint64_t value) {
         Position at = text_.places->of(row.name);
         std::string name(row.name);
-        if (row.unit == kMiB && value > kMiBMax) {
-            // rlimit_as: 268435456 is all over the world, and means no limit at all.
-            std::string meant = value % kMiB == 0 && value / kMiB <= kMiBMax
-                                    ? "say " + name + ": " + std::to_string(value / kMiB)
-                                    : "say how many MiB";
+        if (row.unit == kMiB && row.at_most > 0 && value > kMiBMax) {
             text_.diagnostics.error(at, name + " counts MiB, and " + std::to_string(value) +
-                                            " MiB are more than 1 TiB; were bytes meant? Then " +
-                                            meant);
+                                            " MiB are 1 TiB or more; were bytes meant? Then " +
+                                            advise(row, value));
             return;
         }
         if (value < row.at_least || value > row.at_most) {
@@ -102,6 +99,21 @@ class RlimitReader {
             return;
         }
         set(row, value * row.unit);
+    }
+
+    // rlimit_as: 268435456 is all over the world, and means no limit at all. What is advised is
+    // within the bounds, even if the bytes are not.
+    static std::string advise(const Row& row, std::uint64_t bytes) {
+        std::string name(row.name);
+        std::uint64_t whole = bytes / kMiB + (bytes % kMiB > 0 ? 1 : 0);
+        if (whole > row.at_most) {
+            return "say how many MiB";
+        }
+        if (whole < row.at_least) {
+            return "say " + name + ": " + std::to_string(row.at_least) +
+                   ", the least with which Python starts";
+        }
+        return "say " + name + ": " + std::to_string(whole);
     }
 
     void take_infinity(const Row& row, const std::string& type_name) {
@@ -185,9 +197,13 @@ class CgroupReader {
     void read_memory() {
         std::uint64_t bytes = config_.cgroup_mem_max();
         if (bytes < kMemoryBytesMin) {
+            bool is_so_many_mib =
+                bytes * kMiB >= kMemoryBytesMin && bytes * kMiB <= kMemoryBytesMax;
             error("cgroup_mem_max",
                   "cgroup_mem_max counts bytes, and no guest starts with " + std::to_string(bytes) +
-                      "; were MiB meant? Then say cgroup_mem_max: " + std::to_string(bytes * kMiB));
+                      (is_so_many_mib ? "; were MiB meant? Then say cgroup_mem_max: " +
+                                            std::to_string(bytes * kMiB)
+                                      : "; say 16777216 at least"));
         } else if (bytes > kMemoryBytesMax) {
             error("cgroup_mem_max", "cgroup_mem_max must be at most 1099511627776 bytes, 1 TiB");
         } else {
