@@ -155,12 +155,15 @@ class Compiler {
                 emit(BPF_LD | BPF_IMM, static_cast<std::uint32_t>(bits.number >> (32 * half)));
                 return;
             case BitExpression::Kind::kArgument:
-                if (bits.is_int && half == 1) {
+                if (bits.bits < 64 && half == 1) {
                     emit(BPF_LD | BPF_IMM, 0);
                     return;
                 }
                 load(offsetof(seccomp_data, args) + bits.argument * sizeof(std::uint64_t) +
                      half * sizeof(std::uint32_t));
+                if (bits.bits < 32) {
+                    emit(BPF_ALU | BPF_AND | BPF_K, (1u << bits.bits) - 1);
+                }
                 return;
             case BitExpression::Kind::kAnd:
             case BitExpression::Kind::kOr:

@@ -352,14 +352,14 @@ class Parser {
     void read_argument_names() {
         std::vector<SyscallArgument> named;
         while (!is(")")) {
-            bool is_int = named.size() < arguments_.size() && arguments_[named.size()].is_int;
+            unsigned bits = named.size() < arguments_.size() ? arguments_[named.size()].bits : 64;
             Place at = peek().at;
             std::string name = expect_name("the name of an argument");
             if (std::any_of(named.begin(), named.end(),
                             [&](const SyscallArgument& one) { return one.name == name; })) {
                 error(at, "there are two arguments " + name);
             }
-            named.push_back({std::move(name), is_int});
+            named.push_back({std::move(name), bits});
             if (!is(")")) {
                 expect(",");
             }
@@ -520,7 +520,7 @@ class Parser {
             if (arguments_[i].name == name) {
                 operand->kind = BitExpression::Kind::kArgument;
                 operand->argument = static_cast<unsigned>(i);
-                operand->is_int = arguments_[i].is_int;
+                operand->bits = arguments_[i].bits;
                 return operand;
             }
         }

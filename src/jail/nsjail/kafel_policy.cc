@@ -11,7 +11,7 @@ std::uint64_t value_of(const BitExpression& bits, const SyscallArguments& call) 
             return bits.number;
         case BitExpression::Kind::kArgument: {
             std::uint64_t value = call.arguments[bits.argument];
-            return bits.is_int ? value & 0xffffffff : value;
+            return bits.bits == 64 ? value : value & ((1ull << bits.bits) - 1);
         }
         case BitExpression::Kind::kAnd:
             return value_of(*bits.left, call) & value_of(*bits.right, call);

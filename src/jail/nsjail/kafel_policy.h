@@ -21,9 +21,9 @@ struct BitExpression {
     Kind kind = Kind::kNumber;
     std::uint64_t number = 0;
     unsigned argument = 0;
-    // An argument that the kernel reads as an int: bits above 32 are not looked at, or else 1<<32
-    // would get past a rule against 0.
-    bool is_int = false;
+    // Of an argument: so many of its bits the kernel reads, and no others are looked at, or else
+    // 1<<32 would get past a rule against 0. 64, 32 (int) or 16 (umode_t).
+    unsigned bits = 64;
     std::unique_ptr<BitExpression> left, right;
 };
 

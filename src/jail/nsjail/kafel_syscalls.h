@@ -18,9 +18,9 @@ std::string syscall_name(std::uint32_t number);
 
 struct SyscallArgument {
     std::string name;
-    bool is_int = false;  // The kernel reads 32 bits of it.
+    unsigned bits = 64;  // So many of it the kernel reads: 64, 32, or 16.
 };
-// As the manual page names them; empty where this table does not have the call.
+// As Kafel names them; empty for a call that has none, or that its table does not have.
 std::vector<SyscallArgument> syscall_arguments(std::uint32_t number);
 
 }  // namespace snapjail::jail::nsjail

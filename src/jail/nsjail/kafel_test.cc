@@ -282,6 +282,31 @@ TEST(Kafel, FilesThatIncludeEachOtherEndlesslyAreTold) {
               std::string::npos);
 }
 
+TEST(Kafel, BitsThatTheKernelDoesNotReadGetPastNoRule) {
+    const char* text =
+        "ERRNO(1) { mkdir { mode == 0700 }, fsync { fd == 5 }, chmod(p, m) { m == 0700 },\n"
+        "           lseek { offset == 5 } } DEFAULT ALLOW";
+    const auto refused = SECCOMP_RET_ERRNO | 1u;
+    // umode_t has 16 bits, an int 32, an address or a size 64.
+    for (std::uint64_t above : {0ull, 1ull << 16, 1ull << 31, 1ull << 32, 1ull << 63}) {
+        EXPECT_EQ(decision(text, "mkdir", {0, 0700 | above}), refused);
+        EXPECT_EQ(decision(text, "chmod", {0, 0700 | above}), refused);
+        bool is_above_int = above == 0 || above >= 1ull << 32;
+        EXPECT_EQ(decision(text, "fsync", {5 | above}) == refused, is_above_int);
+        EXPECT_EQ(decision(text, "lseek", {0, 5 | above}) == refused, above == 0);
+    }
+    EXPECT_EQ(decision(text, "mkdir", {0, 0700 | 1u << 15}), SECCOMP_RET_ALLOW);
+}
+
+TEST(Kafel, CallsThatAnOldLibseccompDoesNotHaveAreKnownByName) {
+    EXPECT_EQ(find_syscall("mseal"), 462u);
+    EXPECT_EQ(syscall_name(462), "mseal");
+    EXPECT_EQ(find_syscall("file_setattr"), 469u);
+    EXPECT_EQ(find_syscall("sysctl"), find_syscall("_sysctl"));
+    EXPECT_EQ(find_syscall("no_such_call"), std::nullopt);
+    EXPECT_EQ(nearest_syscall("mseel"), "mseal");
+}
+
 TEST(Kafel, WhatIsNestedTooDeepOrDoublesTooOftenIsRefused) {
     EXPECT_NE(first_error("ALLOW { read { " + std::string(300, '!') + " 1 == 1 } }").find("200"),
               std::string::npos);
