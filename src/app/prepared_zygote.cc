@@ -1,5 +1,6 @@
 #include "app/prepared_zygote.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,19 @@ Result<void> check_settings(const Options& options) {
                        "process: guests have their slot's id and no /proc"}});
     }
     return {};
+}
+
+// The name is in a file too, unless the configuration has one there, or its own /etc.
+jail::JailSettings with_hostname_file(jail::JailSettings own) {
+    constexpr const char* kPath = "etc/hostname";
+    bool is_given = std::any_of(
+        own.entries.begin(), own.entries.end(),
+        [&](const jail::Entry& entry) { return entry.path == kPath || entry.path == "etc"; });
+    if (own.hostname != jail::JailSettings().hostname && !is_given) {
+        own.entries.push_back(
+            {.kind = jail::EntryKind::kFile, .path = kPath, .content = own.hostname + "\n"});
+    }
+    return own;
 }
 
 Result<jail::SlotPlaces> prepare_places(const Options& options, std::uint32_t slots,
@@ -96,6 +110,8 @@ Result<PreparedZygotes> prepare_zygotes(const Options& options, std::uint32_t sl
         prepared.slots = prepared.places->slots();
         settings.places = prepared.places->places();
         settings.slots = prepared.slots;
+    } else {
+        settings.jail = with_hostname_file(options.jail);
     }
     for (const zygote::Profile& profile : options.profiles) {
         prepared.specs.push_back(TRY(make_spec(settings, profile, interpreter)));

@@ -2,42 +2,15 @@
 
 import json
 import os
+import resource
 import subprocess
 import tempfile
 
 import pytest
+from one_run import run_raw
 from service import BINARY, PYTHON, REPOSITORY
 
 pytestmark = pytest.mark.seconds(120)
-
-
-@pytest.fixture
-def run(own, tmp_path):
-    """Runs a script under a configuration; main()'s value."""
-
-    def run_script(config, script, arguments=(), status=0, before=None):
-        result = run_raw(tmp_path, config, script, arguments, before)
-        assert result.returncode == status, result.stderr
-        return json.loads(result.stdout) if status == 0 else result.stderr
-
-    return run_script
-
-
-def run_raw(folder, config, script, arguments=(), before=None):
-    (folder / "jail.cfg").write_text(config)
-    (folder / "script.py").write_text(script)
-    environment = {"PATH": os.environ["PATH"], "PYTHON_BIN": str(PYTHON), "FROM_OUTSIDE": "seen"}
-    environment |= {"PLACE": str(folder), "FROM_OUTSIDE_SLASH": "/seen"}
-    command = [BINARY, "run", "--nsjail-config", folder / "jail.cfg", *arguments]
-    return subprocess.run(
-        [*command, folder / "script.py"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        preexec_fn=before,
-    )
 
 
 LIMIT = "import resource\ndef main(): return resource.getrlimit(resource.RLIMIT_{})"
@@ -59,11 +32,20 @@ VALUE = "{0}: {1} {0}_type: VALUE"
         (VALUE.format("rlimit_msgqueue", 512), "MSGQUEUE", 512),
         (VALUE.format("rlimit_rtprio", 0), "RTPRIO", 0),
         ("rlimit_core: 0", "CORE", 0),
-        ("rlimit_as_type: HARD", "AS", 1024 << 20),
+        ("rlimit_as_type: HARD", "AS", 1024 << 20),  # At most the built-in one.
     ],
 )
 def test_an_rlimit_has_its_value_and_unit(run, config, name, expected):
     assert run(config, LIMIT.format(name)) == [expected, expected]
+
+
+@pytest.mark.parametrize("kind, expected", [("SOFT", 5 << 20), ("HARD", 7 << 20)])
+def test_soft_and_hard_are_the_services_own_limits_where_these_are_lower(run, kind, expected):
+    def lower():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5 << 20, 7 << 20))
+
+    config = f"rlimit_fsize: 3 rlimit_fsize_type: {kind}"  # The number is ignored, as in nsjail.
+    assert run(config, LIMIT.format("FSIZE"), before=lower) == [expected, expected]
 
 
 def test_a_flag_beats_the_file_and_the_file_the_default(run):
@@ -88,6 +70,14 @@ def test_hostname_cwd_and_ids_are_those_of_the_file(run):
         "def main(): return [os.uname().nodename, os.getcwd(), os.getresuid(), os.getresgid()]"
     )
     assert run(config, script) == ["ant", "/scratch", [42] * 3, [43] * 3]
+
+
+def test_the_hostname_is_in_its_file_too_unless_that_is_given(run):
+    script = "import os\ndef main(): return [os.uname().nodename, open('/etc/hostname').read()]"
+    assert run('hostname: "ant"', script) == ["ant", "ant\n"]
+    own = 'hostname: "ant" mount { src_content: "bee" dst: "/etc/hostname" }'
+    assert run(own, script) == ["ant", "bee"]
+    assert run("", script) == ["snapjail", "snapjail\n"]
 
 
 def test_nice_level_and_oom_score_are_those_of_the_file(run):
@@ -163,100 +153,6 @@ def test_mount_proc_shows_the_jobs_own_processes_or_nothing(run):
     assert run("mount_proc: false", empty) == []
 
 
-def test_a_bind_is_read_only_all_the_way_down_and_noexec_where_asked(run, tmp_path):
-    data = tmp_path / "data"
-    (data / "below").mkdir(parents=True)
-    (data / "below/file").write_text("content")
-    tool = data / "tool"
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    for folder in (tmp_path, data, data / "below"):
-        folder.chmod(0o755)
-    config = f"""
-        mount {{ src: "{data}" dst: "/data" is_bind: true }}
-        mount {{ src: "{data}" dst: "/plain" is_bind: true noexec: true }}
-    """
-    script = """import os, subprocess
-def attempt(call):
-    try:
-        return call()
-    except OSError as error:
-        return error.strerror
-def main():
-    return [open('/data/below/file').read(),
-            attempt(lambda: open('/data/below/new', 'w').name),
-            attempt(lambda: subprocess.call(['/data/tool'])),
-            attempt(lambda: subprocess.call(['/plain/tool'])),
-            bool(os.statvfs('/data').f_flag & os.ST_RDONLY)]
-"""
-    content, write, plain, forbidden, is_read_only = run(config, script)
-    assert (content, plain, is_read_only) == ("content", 0, True)
-    assert write in ("Read-only file system", "Permission denied")
-    assert forbidden == "Permission denied"
-
-
-def test_a_file_a_link_and_an_optional_bind(run):
-    config = """
-        mount { src_content: "key=value" dst: "/etc/app.conf" }
-        mount { src: "/etc/app.conf" dst: "/link" is_symlink: true }
-        mount { src: "/nowhere" dst: "/missing" is_bind: true mandatory: false }
-    """
-    script = """import os
-def main():
-    return [open('/etc/app.conf').read(), open('/link').read(), os.path.exists('/missing')]
-"""
-    assert run(config, script) == ["key=value", "key=value", False]
-
-
-def test_a_prefix_from_the_environment_stands_before_source_and_destination(run, tmp_path):
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "file").write_text("content")
-    tmp_path.chmod(0o755)
-    config = """
-        mount { prefix_src_env: "PLACE" src: "/data" dst: "/from" is_bind: true }
-        mount { src_content: "x" prefix_dst_env: "FROM_OUTSIDE_SLASH" dst: "/file" }
-    """
-    script = "def main(): return [open('/from/file').read(), open('/seen/file').read()]"
-    assert run(config, script) == ["content", "x"]
-
-
-def test_a_bind_of_one_file_is_that_file(run, tmp_path):
-    (tmp_path / "one").write_text("content")
-    tmp_path.chmod(0o755)
-    config = f'mount {{ src: "{tmp_path}/one" dst: "/conf/one" is_bind: true }}'
-    script = "import os\ndef main(): return [open('/conf/one').read(), os.listdir('/conf')]"
-    assert run(config, script) == ["content", ["one"]]
-
-
-def test_a_bind_and_a_tmpfs_have_no_devices_and_no_setuid(run, tmp_path):
-    tmp_path.chmod(0o755)
-    config = f"""
-        mount {{ src: "{tmp_path}" dst: "/data" is_bind: true }}
-        mount {{ dst: "/own" fstype: "tmpfs" rw: true }}
-    """
-    script = """import os
-def main():
-    flags = [os.statvfs(path).f_flag for path in ('/data', '/own')]
-    return [[bool(f & bit) for bit in (os.ST_RDONLY, os.ST_NOSUID, os.ST_NODEV, os.ST_NOEXEC)]
-            for f in flags]
-"""
-    assert run(config, script) == [[True, True, True, False], [False, True, True, True]]
-
-
-def test_nr_inodes_bounds_the_files_of_a_tmpfs(run):
-    config = 'mount { dst: "/own" fstype: "tmpfs" rw: true options: "size=1m,nr_inodes=5" }'
-    script = """import errno
-def main():
-    for count in range(10):
-        try:
-            open(f'/own/{count}', 'w').close()
-        except OSError as error:
-            return [count, errno.errorcode[error.errno]]
-"""
-    assert run(config, script) == [4, "ENOSPC"]  # The folder itself is one.
-
-
 def test_a_mount_of_a_procfs_is_mount_proc(run):
     assert run('mount { dst: "/proc" fstype: "proc" }', PROC) == ["1"]
     empty = "import os\ndef main(): return os.listdir('/proc')"
@@ -272,29 +168,6 @@ def test_the_name_stands_in_what_check_config_says(own, tmp_path):
     )
     assert "A job's jail (ant heap)" in result.stdout
     assert "Snapjail's own values hold, not nsjail's" in result.stdout
-
-
-def test_a_tmpfs_has_its_size_and_may_be_read_only(run):
-    config = """
-        mount { dst: "/tmp" fstype: "tmpfs" rw: true options: "size=2m" }
-        mount { dst: "/dev/shm" fstype: "tmpfs" rw: true options: "size=1m" }
-        mount { dst: "/empty" fstype: "tmpfs" options: "size=1m" }
-    """
-    script = """import os
-def fill(path, size):
-    try:
-        with open(path, 'wb') as file:
-            file.write(bytes(size))
-        return 'fits'
-    except OSError as error:
-        return error.strerror
-def main():
-    return [fill('/tmp/a', 1 << 20), fill('/tmp/b', 2 << 20), fill('/dev/shm/a', 1 << 19),
-            fill('/dev/shm/b', 1 << 20), fill('/empty/a', 1)]
-"""
-    full = "No space left on device"
-    assert run(config, script)[:4] == ["fits", full, "fits", full]
-    assert run(config, script)[4] in ("Read-only file system", "Permission denied")
 
 
 def test_exec_bin_is_the_interpreter_unless_a_flag_names_one(own, tmp_path):

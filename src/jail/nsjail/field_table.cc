@@ -19,7 +19,7 @@ constexpr auto kRows = std::to_array<FieldRow>({
     {"name", kHonoured, "`check-config` shows it"},
     {"description", kAccepted, "it is for readers"},
     {"mode", kAccepted, "every job is run once in a jail of its own"},
-    {"hostname", kHonoured, "at most 64 bytes"},
+    {"hostname", kHonoured, "at most 64 bytes; in `/etc/hostname` too"},
     {"cwd", kHonoured, "where scripts begin; `/tmp/script.py` stays where it is"},
     {"no_pivotroot", kRefused, "the root is always changed by pivot_root; remove the line"},
     {"port", kAccepted, kNoServer},
