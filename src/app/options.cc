@@ -364,9 +364,10 @@ void log_jail(const jail::nsjail::FileSettings& settings) {
 Result<void> apply_config_file(Options& options) {
     const std::string& path = options.nsjail_config;
     using jail::nsjail::Severity;
-    auto file = TRY(jail::nsjail::load_config_file(
-        path,
-        {.seccomp = options.seccomp_use, .has_interpreter = options.given.contains("--python")}));
+    auto file = TRY(
+        jail::nsjail::load_config_file(path, {.seccomp = options.seccomp_use,
+                                              .has_interpreter = options.given.contains("--python"),
+                                              .start = options.start}));
     log::start("config", options.log_level);
     std::size_t errors = 0;
     for (const auto& one : file.diagnostics.all()) {

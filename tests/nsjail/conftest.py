@@ -12,6 +12,7 @@ def run(own, tmp_path):
 
     def run_script(config, script, arguments=(), status=0, before=None):
         result = run_raw(tmp_path, config, script, arguments, before)
+        run_script.standard_error = result.stderr
         assert result.returncode == status, result.stderr
         return json.loads(result.stdout) if status == 0 else result.stderr
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import tempfile
@@ -223,6 +224,33 @@ def main():
     made = libc.unshare(0x10000000)
     return [made, ctypes.get_errno(), libc.syscall(304, 0, 0, 0), ctypes.get_errno()]
 """
+
+
+@pytest.mark.parametrize("mode", ["warm", "cold"])
+def test_a_policy_of_what_guests_cannot_do_without_starts_them(run, own, tmp_path, mode):
+    """The list is what check-config says of a policy that allows nothing."""
+    file = tmp_path / "nothing.cfg"
+    file.write_text('seccomp_string: "DEFAULT KILL_PROCESS"')
+    told = subprocess.run(
+        [BINARY, "check-config", file], capture_output=True, text=True, timeout=30, check=False
+    ).stdout
+    warm = re.search("error: no guest can start under this policy: allow (.*)", told)[1]
+    cold = re.search("note: with --mode=cold.*: that takes (.*)", told)[1]
+    calls = warm if mode == "warm" else f"{warm}, {cold}"
+    script = "def main(): return 1"
+    policy = 'seccomp_string: "{} {{ {} }} DEFAULT {}"'
+    assert run(policy.format("ALLOW", calls, "KILL_PROCESS"), script, [f"--mode={mode}"]) == 1
+    # No first guest dies unseen, to be followed by one that was made in another way.
+    assert run.standard_error == ""
+
+
+def test_a_policy_for_warm_guests_only_starts_no_cold_ones(own, tmp_path):
+    config = 'seccomp_string: "KILL_PROCESS { execve } DEFAULT ALLOW"'
+    script = "def main(): return 1"
+    assert run_raw(tmp_path, config, script, ["--mode=warm"]).stdout == "1\n"
+    refused = run_raw(tmp_path, config, script, ["--mode=cold"])
+    assert refused.returncode == 2
+    assert "no guest can start under this policy: allow execve" in refused.stderr
 
 
 def test_a_policy_that_replaces_ours_decides_alone_within_the_list_of_calls(run, tmp_path):

@@ -160,8 +160,8 @@ ConfigFile judge_config(const std::string& text, const Surroundings& surrounding
 Result<ConfigFile> load_config_file(const std::string& path, const ConfigUse& use) {
     std::string text = TRY(read_file(path, kFileBytesMax));
     std::string folder = std::filesystem::absolute(path).parent_path().string();
-    return judge_config(
-        text, {folder, environment_variable, read_policy, use.seccomp, use.has_interpreter});
+    return judge_config(text, {folder, environment_variable, read_policy, use.seccomp,
+                               use.has_interpreter, use.start});
 }
 
 }  // namespace snapjail::jail::nsjail

@@ -17,6 +17,7 @@ struct ConfigFile {
 struct ConfigUse {
     PolicyUse seccomp = PolicyUse::kJoined;
     bool has_interpreter = false;  // PYTHON_BIN or --python names one.
+    GuestStart start = GuestStart::kWarm;
 };
 
 // An Error only where the file cannot be read.

@@ -27,6 +27,7 @@ struct Surroundings {
     std::function<Result<std::string>(const std::string& path)> read_file;   // A policy's text.
     PolicyUse seccomp_use = PolicyUse::kJoined;  // What the operator wants of the policy.
     bool has_interpreter = false;                // Named elsewhere: the file's is not used.
+    GuestStart start = GuestStart::kWarm;        // What a policy has to let them do.
 };
 
 // Adds to `text.diagnostics`. With an error among them the settings are not to be used.
