@@ -206,6 +206,29 @@ TEST(NsjailConfig, APolicyThatReplacesOursIsAWarningAndNoneIsAnError) {
     EXPECT_EQ(describe_jail(file.settings).find("alone"), std::string::npos);
 }
 
+TEST(NsjailConfig, APolicyIsAskedForWhatGuestsOfThatStartNeed) {
+    auto say = [](const char* policy, GuestStart start) {
+        Surroundings surroundings = surroundings_of("/");
+        surroundings.start = start;
+        return all_lines(
+            "", judge_config("seccomp_string: \"" + std::string(policy) + " DEFAULT ALLOW\"",
+                             surroundings)
+                    .diagnostics);
+    };
+    using enum GuestStart;
+    const std::string refused = ":1:1: error: no guest can start under this policy: allow ";
+    EXPECT_EQ(say("KILL { dup2, getpid }", kWarm), refused + "getpid, dup2\n");
+    EXPECT_EQ(say("KILL { dup2, getpid }", kCold), refused + "getpid\n");
+    EXPECT_EQ(say("KILL { execve, sysinfo }", kCold), refused + "execve, sysinfo\n");
+    EXPECT_EQ(say("KILL { execve, sysinfo }", kWarm),
+              ":1:1: note: with --mode=cold, as `snapjail run` is, no guest could start: that "
+              "takes execve, sysinfo\n");
+    // An error is enough for some.
+    EXPECT_EQ(say("ERRNO(1) { getpid }", kWarm), "");
+    EXPECT_EQ(say("ERRNO(1) { sysinfo }", kCold), "");
+    EXPECT_EQ(say("ERRNO(1) { read }", kWarm), refused + "read\n");
+}
+
 TEST(NsjailConfig, EveryRefusedFieldIsRefusedWhenItSaysMoreThanItsDefault) {
     for (const FieldRow& row : field_table()) {
         const auto* field =

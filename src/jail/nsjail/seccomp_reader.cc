@@ -19,7 +19,6 @@ enum class Answer : unsigned char { kMustSucceed, kMayFail };
 
 // The first arguments are those of the call that a guest makes. Found by killing guests for one
 // call after the other; tests/nsjail starts guests, warm and cold, under a policy of these alone.
-// fcntl and dup2 only the first guest of a zygote calls, for a script of ours that it runs first.
 struct Need {
     const char* name;
     std::uint64_t first_argument;
@@ -43,13 +42,14 @@ constexpr auto kNeeds = std::to_array<Need>({{"read", 3},
                                              {"unlink", 0},
                                              {"rt_sigaction", 2},
                                              {"exit_group", 0},
-                                             {"fcntl", 3},
-                                             {"dup2", 3},
                                              {"getpid", 0, Answer::kMayFail},
                                              {"gettid", 0, Answer::kMayFail}});
-// What starting an interpreter takes beside them.
+// What the first guest of a warm zygote takes beside them, for a script of ours that it runs first.
+constexpr auto kWarmNeeds = std::to_array<Need>({{"fcntl", 3}, {"dup2", 3}});
+// What starting an interpreter takes.
 constexpr auto kColdNeeds = std::to_array<Need>({{"execve", 0},
                                                  {"arch_prctl", 0x1002},  // ARCH_SET_FS.
+                                                 {"fcntl", 3},
                                                  {"futex", 0},
                                                  {"getdents64", 3},
                                                  {"mprotect", 0},
@@ -182,15 +182,14 @@ class SeccompReader {
     }
 
     void report_missing(const KafelPolicy& policy, const char* field) {
-        std::string warm = missing_of(kNeeds, policy);
-        std::string cold = missing_of(kColdNeeds, policy);
         bool is_cold = surroundings_.start == GuestStart::kCold;
-        if (is_cold && !cold.empty()) {
-            warm += (warm.empty() ? "" : ", ") + cold;
-        }
-        if (!warm.empty()) {
+        std::string cold = missing_of(kColdNeeds, policy);
+        std::string own = is_cold ? cold : missing_of(kWarmNeeds, policy);
+        std::string missing = missing_of(kNeeds, policy);
+        missing += (missing.empty() || own.empty() ? "" : ", ") + own;
+        if (!missing.empty()) {
             text_.diagnostics.error(place_of(field),
-                                    "no guest can start under this policy: allow " + warm);
+                                    "no guest can start under this policy: allow " + missing);
         }
         if (!is_cold && !cold.empty()) {
             text_.diagnostics.note(place_of(field),
