@@ -6,16 +6,20 @@ The head of each:
     # Expect: "EPERM"              the JSON of main()'s value in the jail; several: any of them
     # Expect: error_type=signal    or the job ends so
     # Expect in tier process: ...  as well, where /health says that this is the tier
+    # Expect instead in tier process: ...  and nothing else there
     # Expect in gVisor: ...        as well, where /health says that this is the kernel
     # Not in gVisor: why           skipped there, aloud
     # Control: "done"              the JSON of control()'s value outside, of main()'s without one
     # Control-as: root             or: root in mount uts, namespaces of its own; there an ordinary
                                    user's will do, unless it is: the host's root in mount
     # First: leave                 jobs that call leave() run before
-    # Meanwhile: hold              a job that calls hold() runs at the same time
+    # Meanwhile: hold              a job that calls hold() runs at the same time; it ends by stay()
+    # Holds: "done"                the JSON of what hold() must have told in the jail; several: any
     # Only: x86_64
     # Harm: [200, "done"]          the value that says it came through, where that is not plain
+    # Denied: ENOSPC why           with walls off, an errno that is a denial here: see DENIALS
     # Needs: pid namespace         with walls off it is tried only where one of these stands
+    # Fails anyway: why            with all walls off it does no harm either
     # One layer: why one wall between this and its harm is enough
 """
 
@@ -30,7 +34,14 @@ HERE = Path(__file__).parent
 PROBE = (HERE / "probe.py").read_text()
 # What says that this kernel was built without the thing: nothing was stopped, nothing was there.
 ABSENT = {"EAFNOSUPPORT", "EPROTONOSUPPORT", "ENOSYS", "ENOTSUP"}
-FIELD = re.compile(r"# ([A-Z][A-Za-z]+(?:-as| on| in tier process| in gVisor| layer)?): (.*)")
+# What a wall says when it refuses: the kernel's words for "not you", "not this file" and "not this
+# mount". All others can mean that it was let try and that something else went wrong: an attack that
+# has one of those for its denial names it, by `Denied` or `Expect`.
+DENIALS = {"EPERM", "EACCES", "EROFS"}
+FIELD = re.compile(
+    r"# ([A-Z][A-Za-z]+(?:-as| on| in tier process| instead in tier process| in gVisor| layer"
+    r"| anyway)?): (.*)"
+)
 
 
 def flatten(value):
@@ -60,6 +71,9 @@ class Attack:
         extra = "" if main == "main" else f"\nmain = {main}\n"
         return f"{aimed}\n\n{self.text}{extra}"
 
+    def timed_script(self, targets):
+        return self.script(targets) + "\n_attack = main\ndef main(): return timed(_attack)\n"
+
     def is_for_this_machine(self):
         return self.one("Only") in ("", platform.machine())
 
@@ -72,6 +86,8 @@ class Attack:
             pytest.skip(f"an attack on {self.one('Only')}, this is {platform.machine()}")
 
     def expected(self, tier="full", kernel="linux"):
+        if tier == "process" and self.all("Expect instead in tier process"):
+            return self.all("Expect instead in tier process")
         elsewhere = self.all("Expect in tier process") if tier == "process" else []
         elsewhere += self.all("Expect in gVisor") if kernel == "gvisor" else []
         return self.all("Expect") + elsewhere
@@ -98,17 +114,23 @@ class Attack:
             return False
         leaves = flatten(value)
         controls = [json.loads(text) for text in self.all("Control")]
-        if value in controls and not set(map(str, leaves)) <= ABSENT:
+        if value in controls and not self.is_absent(value):
             return True
         expectations = [
             flatten(json.loads(text)) for text in self.all("Expect") if "error_type" not in text
         ]
+        denials = DENIALS | {text.split()[0] for text in self.all("Denied")}
         for at, leaf in enumerate(leaves):
             allowed = [leaves_then[at] for leaves_then in expectations if at < len(leaves_then)]
-            is_plain_denial = isinstance(leaf, str) and leaf.startswith("E") and leaf.isupper()
-            if leaf not in allowed and not is_plain_denial:
+            if leaf not in allowed and leaf not in denials and not self.is_absent(leaf):
                 return True
         return False
+
+    def is_absent(self, value):
+        """Whether this kernel was built without it, as the control may find outside, too."""
+        controls = [json.loads(text) for text in self.all("Control")]
+        leaves = flatten(value)
+        return bool(leaves) and all(leaf in ABSENT and leaf in flatten(controls) for leaf in leaves)
 
 
 ATTACKS = [Attack(path) for path in sorted(HERE.glob("attack_*.py"))]

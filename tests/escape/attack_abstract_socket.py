@@ -2,21 +2,18 @@
 # Expect: "EPERM"
 # Control: "done"
 # Meanwhile: hold
-
-
-import time
+# Holds: "EPERM"
 
 
 def hold():
+    return stay(outcome(listen))
+
+
+def listen():
     global meeting
-    try:
-        meeting = socket.socket(socket.AF_UNIX)
-        meeting.bind("\0meet" + TARGET["token"])
-        meeting.listen()
-    except OSError:
-        pass
-    tell_ready()
-    time.sleep(1)
+    meeting = socket.socket(socket.AF_UNIX)
+    meeting.bind("\0meet" + TARGET["token"])
+    meeting.listen()
 
 
 def main():

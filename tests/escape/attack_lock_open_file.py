@@ -3,21 +3,20 @@
 # Expect: "free"
 # Control: "locked"
 # Meanwhile: hold
+# Holds: "done"
 # One layer: one bit between two jobs that both want to talk; no namespace has ever covered locks
 
 
 import fcntl
 import json
 import struct
-import time
 
 
 def hold():
     global file
     file = os.open(json.__file__, os.O_RDONLY)
-    outcome(fcntl.fcntl, file, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))  # F_OFD_SETLK
-    tell_ready()
-    time.sleep(1)
+    lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0)
+    return stay(outcome(fcntl.fcntl, file, 37, lock))  # F_OFD_SETLK
 
 
 def main():

@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 import sys
+import time
 
 TARGET = {}  # Replaced by the test.
 
@@ -101,6 +102,44 @@ def call(name, *arguments):
     return outcome(syscall, name, *arguments)
 
 
-def tell_ready():
-    """Seen from outside by the process's name: the attack may go on elsewhere."""
-    _libc.prctl(15, TARGET["token"].encode())
+def numbers(scanned=()):
+    """Of processes that are none of its own: those that the test knows of, the first of all and its
+    parent, which are there wherever they can be named, those that /proc shows, and `scanned`."""
+    found = {1, os.getppid(), *TARGET["others"], *scanned}
+    if os.path.isdir("/proc"):
+        try:
+            found |= {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        except OSError:
+            pass  # They can be named all the same.
+    return sorted(found - {0, os.getpid()})
+
+
+def files_of_the_machine():
+    """Files that everybody outside may read: the test's own, and what is in the service's image."""
+    return [TARGET["secret"], "/etc/debian_version", "/var/lib/dpkg/status"]
+
+
+OUT_OF_SIGHT = ("ESRCH", "ENOENT")  # Of one target; another may be there.
+
+
+def furthest(words, nobody="ENOENT"):
+    """Of what came of several targets, how far it got: done, or refused, or nobody was there."""
+    told = set(words)
+    if "done" in told:
+        return "done"
+    return min(told - set(OUT_OF_SIGHT), default=min(told, default=nobody))
+
+
+def stay(told):
+    """For hold(): what it told, and from when until when it held still, by the machine's clock."""
+    _libc.prctl(15, TARGET["token"].encode())  # Outside, its name is how the other knows.
+    since = time.monotonic()
+    time.sleep(1)
+    return [told, since, time.monotonic()]
+
+
+def timed(function):
+    """function()'s value, and from when until when it ran: no jail has another clock."""
+    since = time.monotonic()
+    value = function()
+    return [value, since, time.monotonic()]

@@ -1,4 +1,9 @@
-"""What the attacks aim at: listeners, files and a process of the test's own, on this machine."""
+"""What the attacks aim at: listeners, files and a process of the test's own, on this machine.
+
+A service that the tests did not start (SNAPJAIL_URL) may stand in a container that holds none of
+them. What a probe asks by number or by path it asks there of what every container has, too: see
+numbers() and files_of_the_machine() in probe.py.
+"""
 
 import os
 import secrets
@@ -8,7 +13,10 @@ import sys
 import threading
 from pathlib import Path
 
-from service import REPOSITORY
+from service import REPOSITORY, Service
+
+POKE = secrets.token_bytes(16)  # What the test itself sends to a listener: no hit.
+POKE_SECONDS = 5
 
 
 class Targets:
@@ -17,6 +25,7 @@ class Targets:
     def __init__(self, folder: Path, service):
         self.hits = 0
         self.sockets = []
+        self.poked = threading.Semaphore(0)
         self.token = "t" + secrets.token_hex(5)  # At most 15 letters: it becomes a process's name.
         secret = folder / "secret"
         secret.write_text("the host's secret")
@@ -37,6 +46,7 @@ class Targets:
             "secret": str(secret),
             "repository": str(REPOSITORY),
             "victim": self.victim.pid,
+            "others": [self.victim.pid, *processes_of(service)],
             "uid": os.getuid(),
         }
 
@@ -59,15 +69,47 @@ class Targets:
         while True:
             try:
                 if kind == socket.SOCK_STREAM:
-                    listener.accept()[0].close()
+                    is_poke = read_poke(listener.accept()[0])
                 else:
-                    listener.recv(65536)
+                    is_poke = listener.recv(65536) == POKE
             except OSError:
                 return  # Closed at the end of the session.
-            self.hits += 1
+            if is_poke:
+                self.poked.release()
+            else:
+                self.hits += 1
+
+    def count_hits(self):
+        """How many have come so far, however recently: each listener takes them in order, and was
+        poked after the last of them."""
+        for listener in self.sockets:
+            address, kind = listener.getsockname(), listener.type
+            with socket.socket(listener.family, kind) as poking:
+                poking.settimeout(POKE_SECONDS)
+                poking.connect(address)
+                poking.sendall(POKE)
+            assert self.poked.acquire(timeout=POKE_SECONDS), f"nobody listens at {address!r}"
+        return self.hits
 
     def close(self):
         for one in self.sockets:
             one.close()
         self.victim.kill()
         self.victim.wait()
+
+
+def read_poke(connection):
+    """Whether it was the test itself that came; whoever else comes may say nothing, and stay."""
+    with connection:
+        connection.settimeout(0.2)
+        try:
+            return connection.recv(len(POKE)) == POKE
+        except OSError:
+            return False
+
+
+def processes_of(service):
+    """The supervisor, the front and the zygotes of a service that the tests have started."""
+    if not isinstance(service, Service):
+        return []
+    return [service.pid, *service.fronts(), *service.zygotes()]
