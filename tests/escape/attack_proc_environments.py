@@ -1,16 +1,19 @@
 # Attack: read a secret from another process's environment.
-# Expect: false
-# Expect in tier process: error_type=exception
-# Control: true
+# Expect: "ENOENT"
+# Expect in tier process: "EACCES"
+# Control: "done"
 # Control-as: root
 
 
-def main():
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if b"VICTIM_SECRET=" in file.read():
-                    return True
-        except OSError:
-            pass
-    return False
+def main(pids=None):
+    return furthest(outcome(read, pid) for pid in (numbers() if pids is None else pids))
+
+
+def read(pid):
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        if not file.read():
+            raise OSError(errno.ENOENT, "a thread of the kernel's")
+
+
+def control():
+    return main([TARGET["victim"]])
