@@ -3,6 +3,7 @@
 # Control: "done"
 # Meanwhile: hold
 # Holds: "EPERM"
+# Denied: ECONNREFUSED in its own network nobody has that name
 
 
 def hold():

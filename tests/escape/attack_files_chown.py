@@ -2,6 +2,7 @@
 # Expect: "EPERM"
 # Control: "done"
 # Control-as: root
+# Denied: EINVAL its user namespace maps no such id
 
 
 def main():

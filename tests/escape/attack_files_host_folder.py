@@ -2,7 +2,7 @@
 # Expect: "ENOENT"
 # Expect in tier process: "EACCES"
 # Control: "done"
-# One layer: the mount namespace is the ground that three other layers stand on
+# One layer: what every user of the machine may read; what only its owner may the ids keep
 
 
 def main():

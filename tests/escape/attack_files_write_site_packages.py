@@ -12,8 +12,13 @@ def main(folder=os.path.dirname(os.path.dirname(numpy.__file__))):
     return [
         outcome(open, os.path.join(folder, "left.pth"), "w"),
         outcome(open, os.path.join(folder, "sitecustomize.py"), "w"),
-        outcome(os.mkdir, os.path.join(folder, "__pycache__x")),
+        outcome(make_folder, os.path.join(folder, "__pycache__x")),
     ]
+
+
+def make_folder(path):
+    os.mkdir(path)
+    os.rmdir(path)
 
 
 def control():

@@ -2,6 +2,7 @@
 # Modelled on: CVE-2021-41073
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENOMEM RLIMIT_MEMLOCK is 0, and its rings are locked memory
 
 
 def main():

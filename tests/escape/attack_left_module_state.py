@@ -2,6 +2,7 @@
 # Expect: false
 # Control: true
 # First: leave
+# Fails anyway: each job is a process of its own, forked before any job
 
 
 import json

@@ -3,6 +3,7 @@
 # Control: "done"
 # Control-as: root in ipc
 # First: leave
+# Denied: ENOENT there is none in its own ipc namespace
 
 KEY = 0x5EC3
 

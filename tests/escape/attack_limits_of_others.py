@@ -3,6 +3,7 @@
 # Expect instead in tier process: "EPERM"
 # Control: "done"
 # Control-as: root
+# One layer: guests have one id outside, so without it a job may read and lower what others may have
 
 
 def main(pids=None):

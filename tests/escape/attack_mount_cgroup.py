@@ -3,6 +3,7 @@
 # Expect: ["EPERM", "EPERM"]
 # Control: ["done", "done"]
 # Control-as: the host's root in mount
+# Denied: ENOSPC the count of user namespaces below its own is 0
 
 
 def main(path=b"/tmp"):

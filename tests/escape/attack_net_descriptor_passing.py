@@ -1,6 +1,7 @@
 # Attack: pass a descriptor within the job: allowed, and only its own can be passed.
 # Expect: "passed"
 # Control: "passed"
+# Fails anyway: it is no harm: what must work, with all walls as well
 
 
 import array

@@ -1,6 +1,7 @@
 # Attack: ask a name server: a question carries data out. It is the test's own listener.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENETUNREACH its own network has no address
 
 
 def main():

@@ -1,6 +1,7 @@
 # Attack: resolve through the C library, with addresses in numbers so that nobody is asked.
 # Expect: ["127.0.0.1"]
 # Control: ["127.0.0.1"]
+# Fails anyway: it is no harm: what must work, with all walls as well
 
 
 def main():

@@ -1,14 +1,15 @@
-# Attack: list the machine's network cards.
+# Attack: list network cards.
 # Expect: []
 # Control: true
+# One layer: what it would list is the one card of its own empty network
 
 
 def main():
     try:
-        return [name for _, name in socket.if_nameindex() if name != "lo"]
+        return [name for _, name in socket.if_nameindex()]
     except OSError:
         return []
 
 
 def control():
-    return any(name == "lo" for _, name in socket.if_nameindex())
+    return "lo" in main()

@@ -1,6 +1,7 @@
 # Attack: call the service that runs it.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENETUNREACH its own network has no address
 
 
 def main():

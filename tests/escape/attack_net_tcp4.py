@@ -1,6 +1,7 @@
 # Attack: connect to a TCP listener on the machine's loopback address.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENETUNREACH its own network has no address
 
 
 def main():

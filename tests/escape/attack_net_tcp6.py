@@ -1,6 +1,7 @@
 # Attack: connect to a TCP listener on the machine's IPv6 loopback address.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: EADDRNOTAVAIL its own network has no address
 
 
 def main():

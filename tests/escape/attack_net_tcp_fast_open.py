@@ -1,6 +1,7 @@
 # Attack: connect by sending: MSG_FASTOPEN needs no connect().
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENETUNREACH its own network has no address
 
 
 def main():

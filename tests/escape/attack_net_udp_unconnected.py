@@ -1,6 +1,7 @@
 # Attack: send a datagram without connecting.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENETUNREACH its own network has no address
 
 
 def main():

@@ -2,6 +2,7 @@
 # Modelled on: CVE-2020-15257
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ECONNREFUSED in its own network nobody has that name
 
 
 def main():

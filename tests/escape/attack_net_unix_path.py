@@ -1,6 +1,7 @@
 # Attack: connect to a Unix socket outside by its path.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENOENT the folder is not in its tree
 
 
 def main():

@@ -1,6 +1,7 @@
 # Attack: have the kernel signal somebody else when a pipe is written to.
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ESRCH its pid namespace has no such process
 
 
 import fcntl

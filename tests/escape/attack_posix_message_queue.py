@@ -2,6 +2,7 @@
 # Expect: "EPERM"
 # Control: "done"
 # Control-as: root in ipc
+# Denied: EMFILE RLIMIT_MSGQUEUE is 0
 
 
 def main():

@@ -1,12 +1,15 @@
-# Attack: map itself to root of its user namespace.
+# Attack: map itself to root of a user namespace, its own or a new one.
 # Modelled on: CVE-2018-18955
 # Expect: true
-# Control: true
+# Control: false
 
 
-def main():
-    told = outcome(write, "/proc/self/uid_map", "0 0 1\n")
-    return told in ("EPERM", "EACCES", "ENOENT", "EROFS")
+DENIALS = {"EPERM", "EACCES", "ENOENT", "EROFS", "ENOSPC"}
+
+
+def main(uid=os.getuid()):
+    told = {outcome(write, "/proc/self/uid_map", f"0 {uid} 1"), outcome(map_in_a_new_one, uid)}
+    return told <= DENIALS
 
 
 def write(path, text):
@@ -14,15 +17,15 @@ def write(path, text):
         file.write(text)
 
 
-def control():
-    # In a user namespace of its own that has no map yet, it may.
+def map_in_a_new_one(uid):
     pid = os.fork()
     if pid == 0:
-        syscall("unshare", 0x10000000)
         try:
-            write("/proc/self/setgroups", "deny")
-            write("/proc/self/uid_map", f"0 {TARGET['uid']} 1\n")
-        except OSError:
-            os._exit(1)
+            syscall("unshare", 0x10000000)  # CLONE_NEWUSER
+            write("/proc/self/uid_map", f"0 {uid} 1")
+        except OSError as error:
+            os._exit(error.errno)
         os._exit(0)
-    return os.waitpid(pid, 0)[1] == 0
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status, "uid_map")

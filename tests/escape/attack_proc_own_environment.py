@@ -1,7 +1,6 @@
 # Attack: read the service's secrets from one's own environment.
 # Expect: []
 # Control: true
-# Fails anyway: the interpreter is started with an environment of its own; no layer has a part in it
 
 # What every job is given: docs/api.md. An operator's configuration may add to it.
 GIVEN = {"PATH", "HOME", "TMPDIR", "LANG", "USER", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"} | {

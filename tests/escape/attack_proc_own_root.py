@@ -2,7 +2,7 @@
 # Expect: []
 # Control: true
 # Control-as: root
-# One layer: it is its own root: without a mount namespace there is none
+# One layer: it is its own root: what there is to read every user of the machine may read
 
 
 def main():

@@ -1,6 +1,7 @@
 # Attack: raise its own limits.
 # Expect: []
 # Control: true
+# Fails anyway: without the layer rlimits there is no limit of the jail's to raise
 
 
 import resource

@@ -2,6 +2,7 @@
 # Expect: ["EPERM", "EPERM", "EPERM", "EPERM", "EPERM"]
 # Control: ["done", "done", "done", "done", "done"]
 # Control-as: root
+# Denied: EINVAL its user namespace maps no such id
 
 
 def main():

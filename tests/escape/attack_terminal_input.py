@@ -3,6 +3,7 @@
 # Expect: true
 # Control: true
 # Control-as: root
+# Fails anyway: the service has no terminal, and no guest a descriptor of one
 
 
 import fcntl

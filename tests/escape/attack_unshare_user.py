@@ -2,6 +2,7 @@
 # Modelled on: CVE-2022-0185, whose first step it is
 # Expect: "EPERM"
 # Control: "done"
+# Denied: ENOSPC the count of user namespaces below its own is 0
 
 
 def main():

@@ -106,12 +106,13 @@ def numbers(scanned=()):
     """Of processes that are none of its own: those that the test knows of, the first of all and its
     parent, which are there wherever they can be named, those that /proc shows, and `scanned`."""
     found = {1, os.getppid(), *TARGET["others"], *scanned}
-    if os.path.isdir("/proc"):
-        try:
-            found |= {int(name) for name in os.listdir("/proc") if name.isdigit()}
-        except OSError:
-            pass  # They can be named all the same.
-    return sorted(found - {0, os.getpid()})
+    own = {0, os.getpid()}
+    try:
+        own.add(int(os.readlink("/proc/self")))  # Where another namespace's procfs is left.
+        found |= {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    except OSError:
+        pass  # They can be named all the same.
+    return sorted(found - own)
 
 
 def files_of_the_machine():

@@ -1,8 +1,9 @@
 """Runs all attacks with walls left out, and works out which layers stop each.
 
-In a machine to throw away (throwaway.py). Prints one JSON object a run. Three kinds of runs:
+In a machine to throw away (throwaway.py). Prints one JSON object a run. Four kinds of runs:
     all      every layer stands
     without  all but one: what comes through now hangs on that one
+    none     none: what does no harm now needs no wall on this kernel
     alone    only one, and what it rests on: what is stopped is stopped by that one
 """
 
@@ -16,8 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "escape")]
+import processes  # noqa: E402
 from attack import ATTACKS  # noqa: E402
-from service import CANARY, Service  # noqa: E402
+from meeting import meet  # noqa: E402
+from service import CANARY, Service, under_way  # noqa: E402
 from targets import Targets  # noqa: E402
 
 LAYERS = (
@@ -51,8 +54,24 @@ FALLS_WITH = {"no_new_privs": ("no capabilities",)}
 # descriptor of its zygote's keeps the front from hearing that somebody has died.
 GROUND = ("mount namespace", "closed descriptors")
 STOPPED, THROUGH, UNTRIED, UNCLEAR = "stopped", "through", "untried", "unclear"
+ABSENT = "absent"  # This kernel was built without it.
 THREADS = 4
-MEETINGS_MAX = 5  # One holds still for a second; on a busy machine the other may come too late.
+# What a layer changes in what /proc shows of a guest from outside: a layer that no attack misses is
+# missed here, or its switch does nothing. Landlock shows itself nowhere.
+SEEN = {
+    "user namespace": "user",
+    "mount namespace": "mnt",
+    "pid namespace": "pid",
+    "network namespace": "net",
+    "ipc namespace": "ipc",
+    "uts namespace": "uts",
+    "cgroup namespace": "cgroup",
+    "no capabilities": "CapBnd",
+    "no_new_privs": "NoNewPrivs",
+    "seccomp": "Seccomp",
+    "rlimits": "Max open files",
+}
+NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 ARGUMENTS = ("--preload=none", "--slots=16", "--queue-time=5")
 
 
@@ -77,6 +96,7 @@ class Run:
         folder.chmod(0o755)
         self.folder = folder
         self.targets = None
+        self.seen = {}
 
     def attack_all(self, attacks):
         for left in Path("/tmp").iterdir():  # By guests of the run before, where /tmp was shared.
@@ -86,9 +106,11 @@ class Run:
         try:
             self.service.wait_ready()
             self.targets = Targets(self.folder, self.service)
+            self.seen = self.look_at_a_guest()
             # Those that may hit the service itself come last, one after another.
             plain = [a for a in attacks if a.one("First") == a.one("Meanwhile") == ""]
-            plain = [a for a in plain if not a.name.startswith(("kill_", "fork_bomb"))]
+            # And those whose hits are counted.
+            plain = [a for a in plain if not a.name.startswith(("kill_", "fork_bomb", "net_"))]
             rest = [a for a in attacks if a not in plain]
             with ThreadPoolExecutor(THREADS) as pool:
                 told = dict(zip([a.name for a in plain], pool.map(self.attack, plain)))
@@ -114,38 +136,45 @@ class Run:
             return UNCLEAR, repr(error)[:200]
 
     def try_attack(self, attack):
-        hits = self.targets.hits if attack.name.startswith("net_") else None
+        hits = self.targets.count_hits() if attack.name.startswith("net_") else None
         script = attack.script(self.targets)
         if attack.one("First"):
             self.service.execute_all([attack.script(self.targets, attack.one("First"))] * 8, 4)
             answers = self.service.execute_all([script] * 8, threads=4)
         elif attack.one("Meanwhile"):
-            answers = [self.attack_meanwhile(attack, script)]
+            answers = [meet(self.service, attack, self.targets)]
         else:
             answers = [self.service.execute(script)]
-        self.service.wait_ready(20)
+        is_well = processes.wait_until(self.service.is_ready, 20)
         words = answers[-1].raw.decode(errors="replace")[:200]
         leaked = any(CANARY.encode() in a.raw or b"'s secret" in a.raw for a in answers)
         if leaked or any(attack.came_through(a) for a in answers):
             return THROUGH, words
-        if hits is not None and THREADS == 1 and self.targets.hits != hits:
+        if not is_well:
+            return THROUGH, "the service was not ready again"
+        if hits is not None and self.targets.count_hits() != hits:
             return THROUGH, "it has reached a listener"
+        if all(a.status == 200 and attack.is_absent(a.json["result"]) for a in answers):
+            return ABSENT, words
         if all(attack.matches(a) or a.status == 200 for a in answers):
             return STOPPED, words
         return UNCLEAR, words
 
-
-    def attack_meanwhile(self, attack, script):
-        """The answer to one that had the other job beside it to its end."""
-        holder = attack.script(self.targets, attack.one("Meanwhile"))
+    def look_at_a_guest(self):
+        """What /proc shows of one, by the names of SEEN: of a namespace, whether it is its own."""
+        name = "looked-at"
         with ThreadPoolExecutor(1) as pool:
-            for _ in range(MEETINGS_MAX):
-                holding = pool.submit(self.service.execute, holder)
-                self.service.wait_under_way(self.targets.token)
-                answer = self.service.execute(script)
-                if not holding.done():
-                    return answer
-        raise AssertionError("the two jobs have never met")
+            pool.submit(self.service.execute, under_way(name, "time.sleep(1)"))
+            self.service.wait_under_way(name)
+            (pid,) = (p for p in self.service.descendants() if processes.name(p) == name)
+            own = {k: processes.namespace(pid, k) != processes.namespace("self", k)
+                   for k in NAMESPACES}  # fmt: skip
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            status = dict(line.split(":\t", 1) for line in lines)
+            limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+        shown = {one: status[one] for one in SEEN.values() if one in status}
+        shown |= {one: line for one in SEEN.values() for line in limits if line.startswith(one)}
+        return own | shown
 
 
 def runs(kinds):
@@ -155,8 +184,9 @@ def runs(kinds):
         wanted["all"] = set(LAYERS)
     if "without" in kinds:
         wanted |= {f"without {layer}": set(LAYERS) - fallen_with(layer) for layer in LAYERS}
-    if "alone" in kinds:
+    if "none" in kinds or "alone" in kinds:
         wanted["none"] = standing_alone(None)
+    if "alone" in kinds:
         wanted |= {f"alone {layer}": standing_alone(layer) for layer in LAYERS}
         # What a layer rests on, for the difference.
         wanted["none and pid namespace"] = standing_alone("pid namespace")
@@ -165,7 +195,7 @@ def runs(kinds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="+", choices=("all", "without", "alone"))
+    parser.add_argument("kinds", nargs="+", choices=("all", "without", "none", "alone"))
     parser.add_argument("--attacks", default="", help="only those whose name holds this")
     parser.add_argument("--layers", default="", help="only runs whose name holds this")
     arguments = parser.parse_args()
@@ -174,8 +204,9 @@ def main():
     for number, (name, standing) in enumerate(runs(arguments.kinds).items()):
         if arguments.layers in name:
             print(f"{time.monotonic() - began:5.0f} s  {name}", file=sys.stderr, flush=True)
-            told = Run(standing, Path(f"/tmp/matrix{number}")).attack_all(attacks)
-            print(json.dumps({"run": name, "told": told}), flush=True)
+            run = Run(standing, Path(f"/tmp/matrix{number}"))
+            told = run.attack_all(attacks)
+            print(json.dumps({"run": name, "told": told, "seen": run.seen}), flush=True)
     seconds = round(time.monotonic() - began)
     print(json.dumps({"kernel": platform.release(), "seconds": seconds}), flush=True)
 
