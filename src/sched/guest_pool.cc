@@ -95,6 +95,12 @@ bool GuestPool::is_ready() const {
            std::any_of(pools_.begin(), pools_.end(), has_been_ready);
 }
 
+bool GuestPool::fails_to_start() const {
+    return running_count() < limits_.slots &&
+           std::any_of(pools_.begin(), pools_.end(),
+                       [](const auto& pool) { return pool->is_attached() && pool->has_failed(); });
+}
+
 void GuestPool::refill() {
     if (is_closed_) {
         return;

@@ -74,6 +74,8 @@ class GuestPool : public std::enable_shared_from_this<GuestPool> {
     // Every profile has a zygote, and has had a guest of it; where there are fewer slots than
     // profiles, one of them has.
     bool is_ready() const;
+    // Whether jobs that wait do so for guests that cannot be started, and not for a free slot.
+    bool fails_to_start() const;
     std::uint32_t waiting_count() const { return sum(&ProfilePool::waiting_count); }
     std::uint32_t running_count() const { return sum(&ProfilePool::running_count); }
     // Whether take() would find one.

@@ -53,6 +53,25 @@ TEST_F(GuestPoolOfTwo, IsReadyWhenEachHasBeen) {
     EXPECT_FALSE(pool_->is_ready());
 }
 
+TEST_F(GuestPoolOfTwo, DoesNotFailToStartWhereJobsHaveEverySlot) {
+    PoolLimits limits = limits_of(1, 1);
+    limits.profiles = 2;
+    start(limits);
+    pool_->set_demand(jobs_for({kLean}));
+    auto ids = asked(lean_);
+    ASSERT_EQ(ids.size(), 1u);
+    lean_.say_failed(ids[0], EAGAIN);
+    attach(rich_, kRich);
+    pool_->set_demand(jobs_for({kRich}));
+    serve(rich_);
+    ASSERT_TRUE(pool_->fails_to_start());
+
+    auto guest = pool_->take(Candidates(kRich));
+
+    ASSERT_TRUE(guest);
+    EXPECT_FALSE(pool_->fails_to_start());
+}
+
 TEST_F(GuestPoolOfTwo, WithOneSlotStaysReadyWhateverTheJobsWant) {
     start_both(limits_of(1, 1));
     ASSERT_TRUE(pool_->is_ready());

@@ -196,6 +196,36 @@ TEST_F(FirstGuestsTest, ThatFailAfterOneWasReadyAreNotTold) {
     EXPECT_TRUE(told_after(kFirstGuestsTried, true).empty());
 }
 
+TEST_F(GuestPoolTest, FailsToStartFromTheFirstFailureToTheNextReadyGuest) {
+    start(limits_of(1, 1));
+    std::uint64_t id = asked(zygote_).front();
+    EXPECT_FALSE(pool_->fails_to_start());
+
+    zygote_.say_failed(id, EAGAIN);
+    settle(io_);
+    EXPECT_TRUE(pool_->fails_to_start());
+
+    (void)time_until_asked(zygote_, id);
+    zygote_.say_spawned(id);
+    settle(io_);
+    EXPECT_TRUE(pool_->fails_to_start()) << "its set-up may fail yet";
+    zygote_.say_ready(id);
+    settle(io_);
+    EXPECT_FALSE(pool_->fails_to_start());
+}
+
+TEST_F(GuestPoolTest, DoesNotFailToStartWhereNoZygoteIsThereToTry) {
+    start(limits_of(1, 1));
+    zygote_.say_failed(asked(zygote_).front(), EAGAIN);
+    settle(io_);
+    ASSERT_TRUE(pool_->fails_to_start());
+
+    zygote_.die();
+    settle(io_);
+
+    EXPECT_FALSE(pool_->fails_to_start());
+}
+
 TEST_F(GuestPoolTest, AGuestWhoseFirstFrameIsNotReadyIsKilled) {
     for (const std::string& bytes :
          {header_bytes(zygote::FrameKind::kResult, 0),

@@ -62,6 +62,8 @@ class ProfilePool : public std::enable_shared_from_this<ProfilePool> {
     void close();
 
     bool is_attached() const { return current_ != nullptr; }
+    // The last guest that was asked for could not be started.
+    bool has_failed() const { return failures_in_a_row_ > 0; }
     // Its zygote's first guest has been ready.
     bool has_been_ready() const { return has_been_ready_; }
     std::uint32_t waiting_count() const { return static_cast<std::uint32_t>(waiting_.size()); }

@@ -267,6 +267,8 @@ asio::awaitable<Outcome> Scheduler::State::run(Job job) {
         outcome.profile = names[profile];
     } else if (is_draining) {
         outcome = without_output(shutting_down());
+    } else if (pool->fails_to_start()) {
+        outcome = without_output(Failed{"no guest could be started"});
     } else {
         outcome = without_output(Overloaded{"no guest became free in time", retry_after()});
     }

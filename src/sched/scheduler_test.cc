@@ -333,6 +333,29 @@ TEST_F(SchedulerTest, AZygotesDeathEndsItsJobsAndTheNextZygoteServes) {
     EXPECT_EQ(ending_as<Returned>(run("def main(): return 3\n")).json, "3");
 }
 
+// Its zygote has no memory for a guest.
+TEST_F(SchedulerTest, AJobForWhichNoGuestCanBeStartedIsOurFailure) {
+    SchedulerLimits limits = small_limits();
+    limits.queue_time_max = 100ms;
+    FakeZygote poor;
+    scheduler_.emplace(io_, limits, std::vector{zygote::Profile{}});
+    scheduler_->attach(0, poor.take_front_end());
+    std::optional<Outcome> outcome;
+    asio::co_spawn(io_, scheduler_->run({"test", "def main(): pass\n"}),
+                   [&](std::exception_ptr, Outcome value) { outcome = std::move(value); });
+
+    io_.restart();
+    run_until([&] {
+        for (const zygote::Command& command : poor.commands()) {
+            poor.say_failed(command.guest_id, ENOMEM);
+        }
+        return outcome.has_value();
+    });
+
+    EXPECT_EQ(ending_as<Failed>(*outcome).reason, "no guest could be started");
+    EXPECT_GE(outcome->queue_time, 100ms) << "the next guest might have come";
+}
+
 // The lean profile's zygote promises guests and never brings one; the rich one's is real.
 class SchedulerOfTwo : public SchedulerTest {
   protected:
