@@ -112,6 +112,8 @@ def steps(is_quick):
         Step("roots", ["build/release/snapjail", "make-roots", "--roots=build/roots", "--count=32"],
              needs="build release", is_quick=True),
         pytest("escape process", "tests/escape", settings=process, is_quick=True),
+        pytest("set-ups that fail process", "tests/faults", "-k", "guest or tracer",
+               settings=process),
         pytest("contract process", "tests/contract", "-m", "both_modes", settings=process),
         pytest("load", "tests/load"),
         pytest("deploy", "tests/deploy"),

@@ -41,6 +41,7 @@ HARMLESS = {
     "set_tid_address": "the C library's own",
     "rseq": "the C library's own",
     "umask": "cannot fail",
+    "getpid": "cannot fail",
 }
 PR_CAP_AMBIENT = 47  # Clearing an empty set: verify_guest asks what is in it.
 
@@ -82,12 +83,19 @@ def describe(call):
     return f"{NAMES.get(call[0], call[0])}({call[1]:#x})"
 
 
+def is_repetition(call, following):
+    """The same again, or the same question of the next descriptor."""
+    asks = NAMES.get(call[0]) == "fcntl"
+    return following == call or (asks and following == [call[0], call[1] + 1])
+
+
 def ends_of_repetitions(calls):
-    """Indices of those to try in a guest: of equal calls in a row the first and the last."""
+    """Indices of those to try in a guest: of such calls in a row the first and the last."""
     return [
         i
         for i, call in enumerate(calls)
-        if calls[max(i - 1, 0) : i] != [call] or calls[i + 1 : i + 2] != [call]
+        if not (0 < i < len(calls) - 1)
+        or not (is_repetition(calls[i - 1], call) and is_repetition(call, calls[i + 1]))
     ]
 
 
@@ -135,16 +143,42 @@ def state(service):
     }
 
 
-def check_refused(answer):
+# What becomes of a job that waits while no guest can be started: it is our fault, and told so.
+INTERNAL = (500, "internal")
+# While there is no zygote there is nothing that has failed for this job: it is as when the service
+# starts, and another is on its way. Nothing of the script has run, so that to try again is right.
+OVERLOADED = (503, "overloaded")
+
+
+def check_refused(answer, outcome):
     """What the contract has for a job that could not be run; nothing of it was."""
-    assert answer.outcome in ((503, "overloaded"), (500, "internal")), answer
+    assert answer.outcome == outcome, answer
     assert b"canary" not in answer.raw and b"ran" not in answer.raw.split(b'"error"')[0], answer
     assert answer.seconds < 3, answer
 
 
+def is_harmless_in_process(calls, index):
+    """In tier process, where no /proc shows a guest its own descriptors, and the folders that its
+    interpreter reads are others on each host."""
+    names = [NAMES.get(number) for number, _ in calls]
+    score = names.index("openat")
+    if index in range(score - 1, score + 3):
+        return True  # Best effort: it would be ended first where memory is short.
+    if names[index] in ("openat", "landlock_add_rule"):
+        return "landlock_create_ruleset" in names[:index]  # What no rule allows is refused.
+    if names[index] != "fcntl":
+        return False
+    # Asks of one number after another whether it is open: close_range has closed them, and EBADF is
+    # the only error that a kernel has for it.
+    return any(
+        is_repetition(calls[i], calls[i + 1]) and is_repetition(calls[i + 1], calls[i + 2])
+        for i in range(index - 2, index + 1)
+    )
+
+
 @pytest.mark.seconds(600)
 @pytest.mark.slow
-def test_a_guest_whose_set_up_fails_anywhere_runs_no_script(lean):
+def test_a_guest_whose_set_up_fails_anywhere_runs_no_script(lean, tier):
     (zygote,) = lean.zygotes()
     tracer = Tracer(zygote)
     try:
@@ -161,13 +195,14 @@ def test_a_guest_whose_set_up_fails_anywhere_runs_no_script(lean):
         for index in ends_of_repetitions(calls[: last + 1]):
             call = calls[index]
             error = errno.ENOMEM if index % 2 else errno.EPERM
-            tracer.obey(f"fail {index} {error}")
+            # In tier process the zygote has children that clean up, too.
+            tracer.obey(f"fail {index} {error} {call[0]}")
             assert lean.execute(CANARY).result == "ran"  # The last that was forked before.
             answer = lean.execute(CANARY)
             if answer.status == 200:
                 survived.append((index, call))
             else:
-                check_refused(answer)
+                check_refused(answer, INTERNAL)
             tracer.obey("pass")
             wait_well(lean)
     finally:
@@ -177,6 +212,7 @@ def test_a_guest_whose_set_up_fails_anywhere_runs_no_script(lean):
         f"{index}: {describe(call)}"
         for index, call in survived
         if NAMES.get(call[0]) not in HARMLESS and call != [157, PR_CAP_AMBIENT] and index != last
+        if tier == "full" or not is_harmless_in_process(calls, index)
     ]
     assert not wrong, "a guest was ready though this had failed: " + ", ".join(wrong)
     assert lean.zygotes() == [zygote], "the zygote has paid for it"
@@ -221,7 +257,7 @@ def test_a_zygote_whose_set_up_fails_anywhere_is_not_used(lean):
             if lean.log_text().count("zygote_not_started") == log_before:
                 survived.append((index, calls[index]))
             else:
-                check_refused(answer)
+                check_refused(answer, OVERLOADED)
             tracer.obey("pass")
             wait_well(lean)
     finally:

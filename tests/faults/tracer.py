@@ -4,6 +4,8 @@
     pass            children go untouched
     list            the next child's set-up is written down, and told as one JSON list
     fail N ERRNO    in every next child the system call number N (from 0) fails, and is not made
+    fail N ERRNO CALL
+                    the same where that is this call: children that are not meant go untouched
     list-confining, fail-confining N ERRNO
                     the same, for a child that execs first and confines itself then: of the calls
                     after its exec only those in CONFINING count, up to seccomp
@@ -74,7 +76,7 @@ class Child:
 class Tracer:
     def __init__(self, pid):
         self.pid = pid
-        self.fail_at, self.fail_errno = None, 0
+        self.fail_at, self.fail_errno, self.fail_call = None, 0, None
         self.is_listing = False
         self.is_past_exec = False
         self.children = {}
@@ -108,7 +110,7 @@ class Tracer:
         if self.is_ready_mark(pid, registers):
             return True
         child.is_inside = True
-        if len(child.calls) == self.fail_at:
+        if len(child.calls) == self.fail_at and self.fail_call in (None, number):
             child.failing = True
             set_registers(pid, {**registers, "orig_rax": (1 << 64) - 1})
         child.calls.append((number, registers["rdi"] & 0xFFFFFFFF))
@@ -195,9 +197,10 @@ class Tracer:
         word, *rest = line.split()
         self.is_listing = word.startswith("list")
         self.is_past_exec = word.endswith("confining")
-        self.fail_at, self.fail_errno = None, 0
+        self.fail_at, self.fail_errno, self.fail_call = None, 0, None
         if word.startswith("fail"):
             self.fail_at, self.fail_errno = int(rest[0]), int(rest[1])
+            self.fail_call = int(rest[2]) if rest[2:] else None
         if not self.is_listing:
             print("done", flush=True)
 
