@@ -46,7 +46,7 @@ ATTACKS = {
     52: "proc_*, sys_*",
     53: "kill_*, owner_of_a_pipe",
     54: "files_descriptors_to_folders",
-    55: "files_write_*",
+    55: "files_write_*, files_change_shared, files_of_another_job",
     60: "files_usual_secrets, proc_own_environment",
     43: "priority, raise_limits, limits_of_others, lock_memory, sys_cgroups",
 }

@@ -16,6 +16,7 @@ The head of each:
     # Meanwhile: hold              a job that calls hold() runs at the same time; it ends by stay()
     # Holds: "done"                the JSON of what hold() must have told in the jail; several: any
     # Only: x86_64
+    # With: cgroup limits          skipped, aloud, in tier full where /health names no such layer
     # Harm: [200, "done"]          the value that says it came through, where that is not plain
     # Denied: ENOSPC why           with walls off, an errno that is a denial here: see DENIALS
     # Needs: pid namespace         with walls off it is tried only where one of these stands
@@ -77,9 +78,18 @@ class Attack:
     def is_for_this_machine(self):
         return self.one("Only") in ("", platform.machine())
 
+    def is_in_the_matrix(self):
+        """Cgroups are no wall of the matrix, whose machine has none to give."""
+        return self.is_for_this_machine() and not self.one("With")
+
     def check_kernel(self, kernel):
         if kernel == "gvisor" and self.one("Not in gVisor"):
             pytest.skip(f"gVisor: {self.one('Not in gVisor')}")
+
+    def check_layers(self, tier, layers):
+        wanted = self.one("With")
+        if tier == "full" and not any(name.startswith(wanted) for name in layers):
+            pytest.skip(f"without {wanted}: SECURITY.md says what is not bounded then")
 
     def check_architecture(self):
         if not self.is_for_this_machine():

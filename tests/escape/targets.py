@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from service import REPOSITORY, Service
+from service import BINARY, REPOSITORY, Service
 
 POKE = secrets.token_bytes(16)  # What the test itself sends to a listener: no hit.
 POKE_SECONDS = 5
@@ -45,6 +45,7 @@ class Targets:
             "folder": str(folder),
             "secret": str(secret),
             "repository": str(REPOSITORY),
+            "library": str(BINARY.parent / "lib" / "snapjail"),
             "victim": self.victim.pid,
             "others": [self.victim.pid, *processes_of(service)],
             "uid": os.getuid(),

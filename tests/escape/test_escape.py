@@ -44,6 +44,7 @@ def targets(service, tmp_path_factory):
 def test_the_jail_holds(service, targets, tier, kernel, attack):
     attack.check_architecture()
     attack.check_kernel(kernel)
+    attack.check_layers(tier, service.ask("GET", "/health").json["layers"])
     hits = targets.count_hits()
     if attack.one("First"):
         leave = attack.script(targets, attack.one("First"))

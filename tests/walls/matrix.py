@@ -199,7 +199,7 @@ def main():
     parser.add_argument("--attacks", default="", help="only those whose name holds this")
     parser.add_argument("--layers", default="", help="only runs whose name holds this")
     arguments = parser.parse_args()
-    attacks = [a for a in ATTACKS if arguments.attacks in a.name and a.is_for_this_machine()]
+    attacks = [a for a in ATTACKS if arguments.attacks in a.name and a.is_in_the_matrix()]
     began = time.monotonic()
     for number, (name, standing) in enumerate(runs(arguments.kinds).items()):
         if arguments.layers in name:

@@ -137,7 +137,7 @@ def unexcused(told, attacks=ATTACKS):
 
 def rows(told):
     for attack in ATTACKS:
-        if not attack.is_for_this_machine():
+        if not attack.is_in_the_matrix():
             continue
         alone = stopped_by(told, attack)
         if alone is None and became(told, "none", attack) == ABSENT:
