@@ -169,7 +169,7 @@ def page(told, facts):
     return "\n".join(
         [
             HEAD.format(rests=rests)
-            + f"Last run: {date.today()}, Linux {facts['kernel']}, {len(ATTACKS)} attacks, "
+            + f"Last run: {date.today()}, Linux {facts['kernel']}, {len(told['all'])} attacks, "
             f"{len(told)} services, {facts['seconds']} s.\n",
             "| layer | attacks that it stops alone | attacks that hang on it | seen to be gone |",
             "|---|---|---|---|",
