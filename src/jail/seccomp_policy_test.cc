@@ -331,13 +331,14 @@ TEST_F(SeccompPolicy, PrctlReadsMuchAndSetsLittle) {
     }
 }
 
-TEST_F(SeccompPolicy, ASocketTakesNoProgramForTheKernel) {
+TEST_F(SeccompPolicy, ASocketTakesNoProgramForTheKernelAndNoLargerQueue) {
     int setsockopt = number_of("setsockopt");
-    for (std::uint64_t option : Values{SO_SNDBUF, SO_RCVBUF, SO_PASSCRED, SO_LINGER}) {
+    for (std::uint64_t option : Values{SO_TYPE, SO_REUSEADDR, SO_PASSCRED, SO_LINGER}) {
         EXPECT_EQ(ask_guest(setsockopt, {3, SOL_SOCKET, option}), kAllow) << option;
     }
-    for (std::uint64_t option : Values{SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
-                                       SO_ATTACH_REUSEPORT_EBPF, SO_LOCK_FILTER}) {
+    for (std::uint64_t option :
+         Values{SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF,
+                SO_LOCK_FILTER, SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE, SO_RCVBUFFORCE}) {
         EXPECT_EQ(ask_guest(setsockopt, {3, SOL_SOCKET, option}), kEperm) << option;
     }
 }

@@ -25,8 +25,6 @@ constexpr std::string_view kSharedMemory = "/dev/zero (deleted)";
 
 // As the C library calls them; the path before it is as we see it, with the job's root.
 constexpr std::string_view kSemaphore = "/sem.";
-const auto kPageBytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-
 std::string path_of(pid_t pid, const char* name) {
     return "/proc/" + std::to_string(pid) + "/" + name;
 }
@@ -84,6 +82,7 @@ void NamelessFiles::add_mapped(pid_t pid) {
         is_whole_ = is_whole_ && text.error().kind != ErrorKind::kInvalid;
         return;
     }
+    auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     for (std::string_view rest = *text; !rest.empty();) {
         std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
@@ -108,7 +107,7 @@ void NamelessFiles::add_mapped(pid_t pid) {
             mapped.inode = inode;
             std::string_view name = line.substr(std::min(line.rfind('/'), line.size()));
             mapped.is_like_semaphore =
-                mapped.is_like_semaphore && length <= kPageBytes && name.starts_with(kSemaphore);
+                mapped.is_like_semaphore && length <= page_bytes && name.starts_with(kSemaphore);
         }
     }
 }

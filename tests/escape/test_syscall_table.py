@@ -33,7 +33,7 @@ ARGUMENTS = {
     "futex": [0, 129, 1],  # FUTEX_WAKE_PRIVATE: nobody waits.
     "ioctl": [-1, 0x5401],  # TCGETS
     "prctl": [16, -1],  # PR_GET_NAME
-    "setsockopt": [-1, 1, 7, -1, 4],  # SO_SNDBUF
+    "setsockopt": [-1, 1, 2, -1, 4],  # SO_REUSEADDR
     "socketpair": [1, 1, 0, -1],  # AF_UNIX, SOCK_STREAM
     # No flags that are refused.
     **dict.fromkeys(("sendto", "sendmmsg", "recvfrom", "recvmmsg"), [-1, 0, 0, 0, 0, 0]),

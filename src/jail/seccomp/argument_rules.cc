@@ -55,7 +55,11 @@ constexpr auto kSocketOptions =
                                   {SO_ATTACH_BPF, "SO_ATTACH_BPF"},
                                   {SO_ATTACH_REUSEPORT_CBPF, "SO_ATTACH_REUSEPORT_CBPF"},
                                   {SO_ATTACH_REUSEPORT_EBPF, "SO_ATTACH_REUSEPORT_EBPF"},
-                                  {SO_LOCK_FILTER, "SO_LOCK_FILTER"}});
+                                  {SO_LOCK_FILTER, "SO_LOCK_FILTER"},
+                                  {SO_SNDBUF, "SO_SNDBUF"},
+                                  {SO_RCVBUF, "SO_RCVBUF"},
+                                  {SO_SNDBUFFORCE, "SO_SNDBUFFORCE"},
+                                  {SO_RCVBUFFORCE, "SO_RCVBUFFORCE"}});
 
 constexpr auto kIoctls = std::to_array<ArgumentValue>({{TCGETS, "TCGETS"},
                                                        {TIOCGWINSZ, "TIOCGWINSZ"},
@@ -146,7 +150,8 @@ constexpr auto kRules = std::to_array<ArgumentRule>({
      .argument = 2,
      .match = ArgumentMatch::kNoneOf,
      .values = kSocketOptions,
-     .reason = "programs for the kernel, by way of a socket pair"},
+     .reason = "programs for the kernel, by way of a socket pair; and queues of megabytes in the "
+               "kernel's memory, where no limit of a process counts them"},
     no_out_of_band("sendto", 3),
     no_out_of_band("send", 3),
     no_out_of_band("sendmmsg", 3),
