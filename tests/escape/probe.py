@@ -145,7 +145,18 @@ def changes(path):
         "setxattr": outcome(os.setxattr, path, "user.left", b"x"),
     }
     outcome(os.removexattr, path, "user.left")
-    return {name for name, told in tried.items() if told == "done"}
+    only_said = set() if modes_can_change() else {"chmod", "utime"}
+    return {name for name, told in tried.items() if told == "done"} - only_said
+
+
+def modes_can_change():
+    """Without an id of its own a job is told that it is done, whatever the file, and nothing is."""
+    path = f"mode-{os.getpid()}"
+    open(path, "w").close()
+    os.chmod(path, 0o750)
+    found = os.stat(path).st_mode & 0o7777 == 0o750
+    os.unlink(path)
+    return found
 
 
 def stay(told):
