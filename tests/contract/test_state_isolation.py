@@ -251,8 +251,8 @@ def main():
     files = [sys.executable, json.__file__, os.__file__, numpy.__file__]
     files += sorted(glob.glob(os.path.dirname(json.__file__) + '/**', recursive=True))
     for name in files:
-        if os.path.isfile(name): total.update(open(name, 'rb').read())
-        total.update(repr(seen(name)).encode())
+        if os.path.isfile(name):  # Each slot has folders of its own, and times of those.
+            total.update(open(name, 'rb').read() + repr(seen(name)).encode())
         ATTACK
     return total.hexdigest()
 """
