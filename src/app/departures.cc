@@ -2,25 +2,19 @@
 
 #include <algorithm>
 
-#include "jail/seccomp_policy.h"
-
 namespace snapjail::app {
 
-std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places,
-                                     std::uint32_t landlock_abi) {
+std::vector<Departure> departures_of(const jail::GuestHost& host, bool has_roots) {
     std::vector<Departure> departures;
-    if (tier == jail::Tier::kFull) {
-        return departures;
-    }
-    if (places.has_roots == 0) {
+    bool is_process = host.tier == jail::Tier::kProcess;
+    if (is_process && !has_roots) {
         departures.push_back(kNoOwnTmp);
         departures.push_back(kNoSharedMemory);
     }
-    bool has_own_id = places.slot_uid_first != 0;
-    if (!has_own_id) {
+    if (is_process && !host.has_own_id) {
         departures.push_back(kProcessesAreWatched);
     }
-    auto shared = jail::what_guests_share(has_own_id, landlock_abi);
+    auto shared = jail::what_guests_share(host);
     auto shares = [&](jail::Shared one) { return std::ranges::find(shared, one) != shared.end(); };
     if (shares(jail::Shared::kIds)) {
         departures.push_back(kModesStay);

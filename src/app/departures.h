@@ -1,14 +1,13 @@
 #pragma once
-// Departures: in what a job's world differs from the contract's on this host. None in tier `full`,
-// nor in tier `process` where each slot has a root and an id of its own. /health lists them, the
-// log does at start, and `snapjail doctor` looks for each from inside a jail.
+// Departures: in what a job's world differs from the contract's on this host. None in tier `full`
+// on Linux, nor in tier `process` where each slot has a root and an id of its own. /health lists
+// them, the log does at start, and `snapjail doctor` looks for each from inside a jail.
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "jail/tier.h"
+#include "jail/seccomp_policy.h"
 
 namespace snapjail::app {
 
@@ -37,8 +36,9 @@ constexpr std::string_view kWholeContractRemedy =
     "start the image (for its roots) without --read-only, --cap-drop and no-new-privileges, or "
     "give tier full";
 
-std::vector<Departure> departures_of(jail::Tier tier, const jail::ProcessPlaces& places,
-                                     std::uint32_t landlock_abi);
+constexpr std::string_view kGvisorRemedy = "Linux in place of gVisor";
+
+std::vector<Departure> departures_of(const jail::GuestHost& host, bool has_roots);
 
 // As /health's settings carry them: "name=what", each ended by a newline.
 std::string to_lines(const std::vector<Departure>& departures);

@@ -8,45 +8,45 @@
 namespace snapjail::app {
 namespace {
 
-std::string names(jail::Tier tier, const jail::ProcessPlaces& places,
-                  std::uint32_t landlock_abi = jail::kLandlockScopes) {
+std::string names(const jail::GuestHost& host, bool has_roots) {
     std::string joined;
-    for (const Departure& departure : departures_of(tier, places, landlock_abi)) {
+    for (const Departure& departure : departures_of(host, has_roots)) {
         joined += std::string(departure.name) + " ";
     }
     return joined;
 }
 
+jail::GuestHost process_host(bool has_own_id, std::uint32_t landlock = jail::kLandlockScopes) {
+    return {.tier = jail::Tier::kProcess, .has_own_id = has_own_id, .landlock_abi = landlock};
+}
+
 TEST(Departures, TierFullKeepsTheContractWhole) {
-    EXPECT_EQ(names(jail::Tier::kFull, {}), "");
+    EXPECT_EQ(names({}, false), "");
+}
+
+TEST(Departures, InGvisorModesStay) {
+    EXPECT_EQ(names({.is_gvisor = true}, false), "modes ");
 }
 
 TEST(Departures, ARootAndAnIdForEachSlotKeepItWholeToo) {
-    jail::ProcessPlaces places;
-    places.has_roots = 1;
-    places.slot_uid_first = 20'000;
-
-    EXPECT_EQ(names(jail::Tier::kProcess, places), "");
+    EXPECT_EQ(names(process_host(true), true), "");
 }
 
 TEST(Departures, WithoutRootsThereIsNoTmpAndNoSharedMemory) {
-    jail::ProcessPlaces places;
-    places.slot_uid_first = 20'000;
-
-    EXPECT_EQ(names(jail::Tier::kProcess, places), "tmp dev_shm ");
+    EXPECT_EQ(names(process_host(true), false), "tmp dev_shm ");
 }
 
 TEST(Departures, WithoutIdsProcessesAreWatchedAndModesStay) {
-    EXPECT_EQ(names(jail::Tier::kProcess, {}), "tmp dev_shm processes modes ");
+    EXPECT_EQ(names(process_host(false), false), "tmp dev_shm processes modes ");
 }
 
 TEST(Departures, BeforeLandlockKnewSignalsTheyReachNobodyElse) {
-    EXPECT_EQ(names(jail::Tier::kProcess, {}, jail::kLandlockScopes - 1),
+    EXPECT_EQ(names(process_host(false, jail::kLandlockScopes - 1), false),
               "tmp dev_shm processes modes signals ");
 }
 
 TEST(Departures, AllOfThemFitIntoTheFrontsSettings) {
-    EXPECT_LT(to_lines(departures_of(jail::Tier::kProcess, {}, 1)).size(),
+    EXPECT_LT(to_lines(departures_of(process_host(false, 1), false)).size(),
               sizeof(FrontSettings::departures));
 }
 

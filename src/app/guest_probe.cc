@@ -104,7 +104,7 @@ std::string_view text_of(const boost::json::object& seen, const char* name) {
                                                   : "nothing";
 }
 
-jail::HostLayer make_row(const Promise& promise, const boost::json::object& seen) {
+jail::HostLayer make_row(const Promise& promise, jail::Tier tier, const boost::json::object& seen) {
     std::string_view text = text_of(seen, promise.name);
     jail::HostLayer row{.name = std::string("contract: ") + promise.name,
                         .need = jail::Need::kInformative,
@@ -113,7 +113,7 @@ jail::HostLayer make_row(const Promise& promise, const boost::json::object& seen
                         .remedy = {}};
     if (!row.stands) {
         row.detail = std::string(promise.otherwise.what) + " (seen " + std::string(text) + ")";
-        row.remedy = kWholeContractRemedy;
+        row.remedy = tier == jail::Tier::kFull ? kGvisorRemedy : kWholeContractRemedy;
     }
     return row;
 }
@@ -170,7 +170,7 @@ Result<std::vector<jail::HostLayer>> probe_guest(const Options& options, jail::T
          {Promise{"/tmp", "done", kNoOwnTmp}, Promise{"/dev/shm", "done", kNoSharedMemory},
           Promise{"processes", processes_max, kProcessesAreWatched},
           Promise{"modes", "done", kModesStay}, Promise{"signals", "done", kSignalsItself}}) {
-        rows.push_back(make_row(promise, seen.get_object()));
+        rows.push_back(make_row(promise, tier, seen.get_object()));
     }
     return rows;
 }

@@ -309,16 +309,20 @@ Result<SeccompProgram> compile_guest_filter(const GuestRules& rules) {
     return join(rules.own_policy, TRY(code.program()));
 }
 
-std::vector<Shared> what_guests_share(bool has_own_id, std::uint32_t landlock_abi) {
+std::vector<Shared> what_guests_share(const GuestHost& host) {
+    if (host.tier == Tier::kFull) {
+        return host.is_gvisor ? std::vector{Shared::kIds, Shared::kTruncation}
+                              : std::vector<Shared>();
+    }
     std::vector<Shared> shared{Shared::kProcesses};
-    if (has_own_id) {
+    if (host.has_own_id) {
         return shared;
     }
     shared.push_back(Shared::kIds);
-    if (landlock_abi < kLandlockScopes) {
+    if (host.landlock_abi < kLandlockScopes) {
         shared.push_back(Shared::kSignals);
     }
-    if (landlock_abi < kLandlockTruncation) {
+    if (host.landlock_abi < kLandlockTruncation) {
         shared.push_back(Shared::kTruncation);
     }
     return shared;

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "jail/jail_plan.h"
 #include "jail/seccomp/syscall_table.h"
+#include "jail/tier.h"
 
 namespace snapjail::jail {
 
@@ -40,8 +41,16 @@ inline bool compares_with_own_pid(const sock_filter& instruction) noexcept {
     return instruction.code == (BPF_JMP | BPF_JEQ | BPF_K) && instruction.k == kOwnPidMark;
 }
 
-// What a guest of tier `process` shares with others: all of it where it has no id of its own.
-std::vector<Shared> what_guests_share(bool has_own_id, std::uint32_t landlock_abi);
+// What a guest shares with others. In tier `process` all of it where it has no id of its own. In
+// tier `full` nothing, but for gVisor: its read-only mounts let modes, times and lengths of files
+// be changed by whom they belong to, and the root's belong to the guests' one id.
+struct GuestHost {
+    Tier tier = Tier::kFull;
+    bool has_own_id = false;  // Tier `process`: for each slot.
+    std::uint32_t landlock_abi = 0;
+    bool is_gvisor = false;
+};
+std::vector<Shared> what_guests_share(const GuestHost& host);
 // To be called in the front itself: the filter holds its pid.
 Result<SeccompProgram> compile_front_filter();
 

@@ -44,8 +44,13 @@ constexpr std::uint32_t kNativeArch = AUDIT_ARCH_X86_64;
 constexpr std::uint32_t kNativeArch = AUDIT_ARCH_AARCH64;
 #endif
 
+std::vector<Shared> shared_in_process(bool has_own_id, std::uint32_t landlock) {
+    return what_guests_share(
+        {.tier = Tier::kProcess, .has_own_id = has_own_id, .landlock_abi = landlock});
+}
+
 SeccompProgram filter_of(bool has_own_id, std::uint32_t landlock) {
-    auto shared = what_guests_share(has_own_id, landlock);
+    auto shared = shared_in_process(has_own_id, landlock);
     auto filter = compile_guest_filter({.shared = shared});
     EXPECT_TRUE(filter);
     return filter ? *filter : SeccompProgram{};
@@ -61,14 +66,20 @@ std::uint32_t ask(const SeccompProgram& filter, const char* name, Arguments argu
 
 TEST(SharedRules, WithoutAnIdOfItsOwnAGuestSharesMoreTheOlderTheKernel) {
     using enum Shared;
-    EXPECT_EQ(what_guests_share(true, 0), std::vector{kProcesses});
-    EXPECT_EQ(what_guests_share(false, kLandlockScopes), (std::vector{kProcesses, kIds}));
-    EXPECT_EQ(what_guests_share(false, kLandlockScopes - 1),
+    EXPECT_EQ(shared_in_process(true, 0), std::vector{kProcesses});
+    EXPECT_EQ(shared_in_process(false, kLandlockScopes), (std::vector{kProcesses, kIds}));
+    EXPECT_EQ(shared_in_process(false, kLandlockScopes - 1),
               (std::vector{kProcesses, kIds, kSignals}));
-    EXPECT_EQ(what_guests_share(false, kLandlockTruncation),
+    EXPECT_EQ(shared_in_process(false, kLandlockTruncation),
               (std::vector{kProcesses, kIds, kSignals}));
-    EXPECT_EQ(what_guests_share(false, kLandlockTruncation - 1),
+    EXPECT_EQ(shared_in_process(false, kLandlockTruncation - 1),
               (std::vector{kProcesses, kIds, kSignals, kTruncation}));
+}
+
+TEST(SharedRules, InTierFullNothingIsSharedButWhatGvisorsMountsLetBeChanged) {
+    EXPECT_TRUE(what_guests_share({.landlock_abi = 0}).empty());
+    EXPECT_EQ(what_guests_share({.landlock_abi = 0, .is_gvisor = true}),
+              (std::vector{Shared::kIds, Shared::kTruncation}));
 }
 
 TEST(SharedRules, NobodyAsksAnythingOfAnotherProcess) {

@@ -21,6 +21,7 @@
 
 #include "base/syscall.h"
 #include "jail/cgroup/slot_cgroup.h"
+#include "jail/host_kind.h"
 #include "jail/landlock.h"
 #include "jail/privileges.h"
 #include "jail/root/build_root.h"
@@ -309,10 +310,10 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     plan.keeps_groups = ::geteuid() == 0 ? 0 : 1;
     plan.zygote_filter = TRY(jail::compile_zygote_filter(settings.tier));
     plan.landlock_abi = jail::landlock_abi();
-    std::vector<jail::Shared> shared;
-    if (!is_full) {
-        shared = jail::what_guests_share(settings.places.slot_uid_first != 0, plan.landlock_abi);
-    }
+    auto shared = jail::what_guests_share({.tier = settings.tier,
+                                           .has_own_id = settings.places.slot_uid_first != 0,
+                                           .landlock_abi = plan.landlock_abi,
+                                           .is_gvisor = jail::read_host_signs().is_gvisor});
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
                                         .shared = shared,

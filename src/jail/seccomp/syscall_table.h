@@ -52,13 +52,13 @@ struct ArgumentRule {
 
 std::span<const ArgumentRule> argument_rules();
 
-// What guests of tier `process` have in common with other jobs, and a namespace or an id of its own
-// would keep from them.
+// What guests have in common with other jobs where no namespace, no id of its own or no read-only
+// mount keeps it from them: in tier `process`, and in gVisor.
 enum class Shared : unsigned char {
     kProcesses,   // They see each other's numbers.
-    kIds,         // One user id for all: to the kernel each job's files are every job's.
+    kIds,         // One user id for all: to the kernel what belongs to one belongs to all.
     kSignals,     // That, and Landlock does not know signals (before Linux 6.12).
-    kTruncation,  // That, and Landlock does not know truncate() (before Linux 6.2).
+    kTruncation,  // That, and nobody judges truncate() (Landlock before Linux 6.2; gVisor).
 };
 
 // Stands for the number of the process that has loaded the filter, where an argument is compared

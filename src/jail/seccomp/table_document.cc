@@ -74,13 +74,13 @@ std::string describe_match(unsigned argument, ArgumentMatch match,
 std::string_view describe(Shared shared) {
     switch (shared) {
         case Shared::kProcesses:
-            return "everywhere";
+            return "tier process";
         case Shared::kIds:
-            return "without an id for each slot";
+            return "without an id for each slot; gVisor";
         case Shared::kSignals:
-            return "without that, before Linux 6.12";
+            return "without an id, before Linux 6.12";
         case Shared::kTruncation:
-            return "without that, before Linux 6.2";
+            return "without an id, before Linux 6.2; gVisor";
     }
     CHECK(false);
     return {};
@@ -88,9 +88,9 @@ std::string_view describe(Shared shared) {
 
 void append_shared_rules(std::string& document) {
     document +=
-        "\nIn tier `process` there is more to judge, for no namespace keeps a guest from "
-        "others:\n\n"
-        "| there | call | allowed with | why |\n|---|---|---|---|\n";
+        "\nThere is more to judge where guests share something that else a namespace, an id of "
+        "their own or a read-only mount keeps from them:\n\n"
+        "| where | call | allowed with | why |\n|---|---|---|---|\n";
     for (const SharedRule& rule : shared_rules()) {
         std::string calls;
         for (std::string_view call : split_names(rule.calls)) {
