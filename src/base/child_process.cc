@@ -3,8 +3,9 @@
 #include <poll.h>
 #include <sys/wait.h>
 
-#include <cerrno>
 #include <csignal>
+
+#include "base/syscall.h"
 
 namespace snapjail {
 
@@ -35,9 +36,7 @@ void ChildProcess::end() {
     }
     // Not reaped yet, so the number is still this child's.
     ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    (void)retry_eintr("waitpid", [this] { return ::waitpid(pid_, nullptr, 0); });
     pid_ = -1;
 }
 

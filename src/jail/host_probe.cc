@@ -223,8 +223,7 @@ constexpr ProbeRow kRows[] = {
     {"cgroup namespace", kUser, try_cgroup_namespace, kAllowNamespaces},
     {"private tmpfs", kMounts, try_tmpfs,
      "docker run --security-opt apparmor=unconfined; Ubuntu 23.10 and later: the package's "
-     "AppArmor "
-     "profile (docs/systemd.md)"},
+     "AppArmor profile (docs/systemd.md)"},
     {"read-only binds", kMounts, try_read_only_tree,
      "a kernel from 5.12 on, and a container's seccomp filter that allows mount_setattr"},
     {"pivot_root", kMounts, try_pivot_root,

@@ -21,8 +21,8 @@
 
 namespace snapjail::sched {
 
-// With the pauses between them some five seconds: a host that is short of memory for a moment is
-// given that. A profile whose guests cannot start fails all of them.
+// With the pauses between them: a host that is short of memory for a moment is given those. A
+// profile whose guests cannot start fails all of them.
 constexpr std::uint32_t kFirstGuestsTried = 8;
 
 struct ProfilePoolSettings {

@@ -310,10 +310,7 @@ Result<jail::JailPlan> make_plan(const ZygoteSettings& settings) {
     plan.keeps_groups = ::geteuid() == 0 ? 0 : 1;
     plan.zygote_filter = TRY(jail::compile_zygote_filter(settings.tier));
     plan.landlock_abi = jail::landlock_abi();
-    auto shared = jail::what_guests_share({.tier = settings.tier,
-                                           .has_own_id = settings.places.slot_uid_first != 0,
-                                           .landlock_abi = plan.landlock_abi,
-                                           .is_gvisor = jail::read_host_signs().is_gvisor});
+    auto shared = jail::what_guests_share(host_of_guests(plan));
     plan.guest_filter =
         TRY(jail::compile_guest_filter({.keeps_affinity = settings.jail.cpus_max > 0,
                                         .shared = shared,
@@ -422,6 +419,13 @@ Result<UniqueFd> make_plan_memfd(jail::JailPlan plan,
 }
 
 }  // namespace
+
+jail::GuestHost host_of_guests(const jail::JailPlan& plan) {
+    return {.tier = plan.tier,
+            .has_own_id = plan.places.slot_uid_first != 0,
+            .landlock_abi = plan.landlock_abi,
+            .is_gvisor = jail::read_host_signs().is_gvisor};
+}
 
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings) {
     return make_zygote_spec(

@@ -15,6 +15,7 @@
 #include "jail/root/interpreter.h"
 #include "jail/root/jail_settings.h"
 #include "jail/root/root_tree.h"
+#include "jail/seccomp_policy.h"
 #include "jail/tier.h"
 #include "zygote/profile.h"
 
@@ -50,6 +51,9 @@ struct ZygoteSpec {
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings);
 // The same, where the interpreter has been asked already.
 Result<ZygoteSpec> make_zygote_spec(const ZygoteSettings& settings, jail::Interpreter interpreter);
+
+// What decides what the plan's guests share with others.
+jail::GuestHost host_of_guests(const jail::JailPlan& plan);
 
 // The tree that tier `full` mounts, and that roots for tier `process` are made from.
 Result<jail::RootTree> plan_tree(const ZygoteSettings& settings,

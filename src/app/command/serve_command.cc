@@ -54,11 +54,7 @@ void put_text(std::array<char, kSize>& target, std::string_view text) {
 
 std::vector<Departure> departures(const PreparedZygotes& prepared) {
     const jail::JailPlan& plan = prepared.specs.front().plan;
-    return departures_of({.tier = prepared.choice.tier,
-                          .has_own_id = plan.places.slot_uid_first != 0,
-                          .landlock_abi = plan.landlock_abi,
-                          .is_gvisor = jail::read_host_signs().is_gvisor},
-                         plan.places.has_roots != 0);
+    return departures_of(zygote::host_of_guests(plan), plan.places.has_roots != 0);
 }
 
 const char* mode_name(const Options& options) {

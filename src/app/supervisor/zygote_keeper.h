@@ -29,8 +29,6 @@ struct KeeperSettings {
 
 class ZygoteKeeper {
   public:
-    const std::string& profile() const { return settings_.profile; }
-
     using Clock = std::chrono::steady_clock;
 
     ZygoteKeeper(KeeperSettings settings, zygote::ZygoteSpec spec);
@@ -45,6 +43,7 @@ class ZygoteKeeper {
     // come to be ready, and why.
     Result<Change> check();
 
+    const std::string& profile() const { return settings_.profile; }
     bool is_ready() const { return current_.has_value(); }
     // There must be one that is ready. It has this front until it dies, or check() says kIdle.
     Result<void> attach_front(UniqueFd socket);

@@ -52,12 +52,6 @@ bool bind_by_name(int source_fd, const char* path) noexcept {
     return ::mount(name.data(), path, nullptr, MS_BIND, nullptr) == 0;
 }
 
-void close_quietly(int fd) noexcept {
-    int saved_errno = errno;
-    ::close(fd);
-    errno = saved_errno;
-}
-
 // -1 with errno, ELOOP for a link.
 int open_part(int folder, std::string_view name) noexcept {
     std::array<char, NAME_MAX + 1> text{};
@@ -77,6 +71,12 @@ int open_part(int folder, std::string_view name) noexcept {
 }
 
 }  // namespace
+
+void close_quietly(int fd) noexcept {
+    int saved_errno = errno;
+    ::close(fd);
+    errno = saved_errno;
+}
 
 // Part by part, because openat2(2) with RESOLVE_NO_SYMLINKS is not in every kernel (gVisor's).
 int open_without_links(int folder, std::string_view path) noexcept {

@@ -18,6 +18,9 @@ int open_without_links(int folder, std::string_view path) noexcept;
 // the attributes are set when it is put into the tree.
 int open_bind_source(const char* path, std::uint64_t attributes) noexcept;
 
+// Leaves errno as it was.
+void close_quietly(int fd) noexcept;
+
 // Mounts it on `name` in `folder`. Without open_tree on `path`, the same place by its name, and
 // what is mounted below the source is left out, so that no part of it stays writable.
 struct BindTarget {

@@ -46,12 +46,6 @@ bool write_all(int fd, const std::string& bytes) noexcept {
     return true;
 }
 
-void close_quietly(int fd) noexcept {
-    int saved_errno = errno;
-    ::close(fd);
-    errno = saved_errno;
-}
-
 bool place_file(const BindTarget& at, const Entry& entry) noexcept {
     int fd = ::openat(at.folder, at.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                       entry.is_executable ? 0555 : 0444);

@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds kLookEvery{20};
 // A look may cost this part of our time; where there are many processes they are looked at less
 // often.
 constexpr int kShareOfTime = 20;
-// The costly part of a look is for what stays as it is once it is there.
+// The costly part of a look is for what stays as it is once it is there; shared memory excepted.
 constexpr int kLooksForMappings = 5;
 constexpr std::uint64_t kFolderSlackMin = std::uint64_t{1} << 20;
 
@@ -214,7 +214,11 @@ LimitHit ProcessSlots::judge(std::uint32_t slot, Watched& watched) {
     std::uint64_t unseen = std::min(nameless.in_flight(), watched.in_flight);
     std::uint64_t open_bytes = nameless.open_bytes();
     watched.in_flight = nameless.in_flight();
-    if (++watched.looks % kLooksForMappings == 0) {
+    // Shared memory can be mapped, filled and mostly given up again between two of those.
+    bool has_shared =
+        use.shared_bytes != watched.shared_bytes || watched.nameless.shared_memory_count() > 0;
+    watched.shared_bytes = use.shared_bytes;
+    if (++watched.looks % kLooksForMappings == 0 || has_shared) {
         for (pid_t pid : use.holders) {
             nameless.add_mapped(pid);
         }

@@ -47,7 +47,8 @@ class ProcessSlots {
         pid_t guest = 0;
         std::uint64_t anonymous_at_start = 0;  // Of ours: the most that it can share with us.
         int looks = 0;
-        NamelessFiles nameless = {};  // As the last look at mappings has seen them.
+        std::uint64_t shared_bytes = 0;  // At the last look.
+        NamelessFiles nameless = {};     // As the last look at mappings has seen them.
         std::uint64_t in_flight = 0;
     };
     struct Use {
